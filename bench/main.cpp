@@ -1,0 +1,24 @@
+// Runs the benches; ./run bench -- --benchmark_filter=matmul selects some, --benchmark_format=json is for programs.
+// The measured peaks are printed first, as part of Google Benchmark's context.
+#include <benchmark/benchmark.h>
+
+#include "bench/peaks.h"
+#include "bench/register.h"
+#include "engine/str.h"
+
+int main(int argc, char** argv) {
+  using namespace brenier;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  const auto giga = [](double value) { return str(value * 1e-9); };
+  benchmark::AddCustomContext("vectors", bench::vector_extension());
+  benchmark::AddCustomContext("fma_peak_f32_gflops", giga(bench::fma_peak(DType::Float32)));
+  benchmark::AddCustomContext("fma_peak_f64_gflops", giga(bench::fma_peak(DType::Float64)));
+  benchmark::AddCustomContext("triad_512KiB_gbytes", giga(bench::stream_bandwidth(std::size_t{512} << 10)));
+  benchmark::AddCustomContext("triad_256MiB_gbytes", giga(bench::stream_bandwidth(std::size_t{256} << 20)));
+  bench::register_elementwise();
+  bench::register_reduce();
+  bench::register_matmul();
+  bench::register_icnn();
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -1,0 +1,42 @@
+// Rates are per CPU second: on a shared machine, waiting for a core is not the fault of the code. Google Benchmark's
+// own rate counters would print a fraction as if it had a unit.
+#include "bench/measure.h"
+
+#include <ctime>
+
+#include "bench/peaks.h"
+#include "engine/memory.h"
+#include "engine/ops.h"
+#include "engine/str.h"
+
+namespace brenier::bench {
+
+void report(benchmark::State& state, const Work& work, double seconds, std::uint64_t allocations) {
+  const double iterations = static_cast<double>(state.iterations());
+  const auto add_rate = [&](const char* unit, double amount, const char* fraction, double peak) {
+    const double rate = amount * iterations / seconds;
+    state.counters[unit] = rate * 1e-9;
+    state.counters[fraction] = 100.0 * rate / peak;
+  };
+  if (work.flops > 0) add_rate("GFLOP/s", work.flops, "%fma", fma_peak(work.dtype));
+  if (work.bytes > 0) add_rate("GB/s", work.bytes, "%triad", stream_bandwidth(static_cast<std::size_t>(work.bytes)));
+  state.counters["allocations"] = static_cast<double>(allocations) / iterations;
+}
+
+double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+std::uint64_t allocation_count() { return memory_stats().requests; }
+
+Tensor sample(const Shape& shape, DType dtype, std::uint64_t seed) {
+  return 2.0 * random_uniform(RandomKey(seed, 0), shape, dtype) - 1.0;
+}
+
+const char* short_name(DType dtype) { return dtype == DType::Float32 ? "f32" : "f64"; }
+
+std::string shape_name(const Shape& shape) {
+  std::string name = shape.empty() ? "scalar" : str(shape[0]);
+  for (int axis = 1; axis < shape.rank(); ++axis) name += str("x", shape[axis]);
+  return name;
+}
+
+}  // namespace brenier::bench

@@ -1,0 +1,11 @@
+// Each family of benches adds itself to Google Benchmark's list. Called by bench/main.cpp, in the order printed.
+#pragma once
+
+namespace brenier::bench {
+
+void register_elementwise();
+void register_reduce();
+void register_matmul();
+void register_icnn();
+
+}  // namespace brenier::bench

@@ -1,0 +1,131 @@
+// One loop for all elementwise operations: out[i] = f(x0[i], x1[i], …).
+//
+// Each operand of a row is contiguous, a single repeated value, or strided; the loop is compiled for combinations of
+// the first two kinds, which GCC turns into SIMD code, and once more for anything else. The functors are those
+// of engine/ops/functors-inl.h. Output memory is always new, so it never overlaps an input.
+
+template <class T>
+struct Contiguous {
+  const T* data;
+  T operator[](std::int64_t i) const { return data[i]; }
+};
+template <class T>
+struct Single {
+  T value;
+  T operator[](std::int64_t) const { return value; }
+};
+template <class T>
+struct Spaced {
+  const T* data;
+  std::int64_t stride;
+  T operator[](std::int64_t i) const { return data[i * stride]; }
+};
+
+template <class F, class Out, class... Operands>
+void row_loop(Out* __restrict out, std::int64_t n, Operands... operands) {
+  const F f;
+  for (std::int64_t i = 0; i < n; ++i) out[i] = f(operands[i]...);
+}
+
+// Strides 0 and 1 only, not all 0: decides one operand after another.
+template <class F, class Out, class In, std::size_t N, class... Decided>
+void dense_row(Out* out, std::int64_t n, const std::array<const In*, N>& x, const Offsets<N>& stride,
+               Decided... decided) {
+  constexpr std::size_t next = sizeof...(Decided);
+  constexpr bool only_singles = (std::is_same_v<Decided, Single<In>> && ...);
+  if constexpr (next == N) {
+    row_loop<F>(out, n, decided...);
+  } else if constexpr (next == N - 1 && only_singles) {
+    row_loop<F>(out, n, decided..., Contiguous<In>{x[next]});
+  } else if (stride[next] == 0) {
+    dense_row<F>(out, n, x, stride, decided..., Single<In>{*x[next]});
+  } else {
+    dense_row<F>(out, n, x, stride, decided..., Contiguous<In>{x[next]});
+  }
+}
+
+template <class F, class Out, class In, std::size_t N, std::size_t... I>
+void spaced_row(Out* out, std::int64_t n, const std::array<const In*, N>& x, const Offsets<N>& stride,
+                std::index_sequence<I...>) {
+  row_loop<F>(out, n, Spaced<In>{x[I], stride[I]}...);
+}
+
+template <class F, class Out, class In, std::size_t N>
+void row(Out* out, std::int64_t n, const std::array<const In*, N>& x, const Offsets<N>& stride) {
+  const auto count = [&](std::int64_t s) { return std::count(stride.begin(), stride.end(), s); };
+  const auto ones = count(1);
+  if (ones > 0 && ones + count(0) == static_cast<std::ptrdiff_t>(N)) {
+    dense_row<F>(out, n, x, stride);
+  } else {
+    spaced_row<F>(out, n, x, stride, std::make_index_sequence<N>());
+  }
+}
+
+// The walk does not depend on the functor: it reaches the row loops through a pointer, which keeps the program small.
+template <class Out, class In, std::size_t N>
+using RowFunction = void (*)(Out*, std::int64_t, const std::array<const In*, N>&, const Offsets<N>&);
+
+template <class Out, class In, std::size_t N>
+void for_each_output_row(const KernelCall& call, RowFunction<Out, In, N> function) {
+  std::array<Strides, N> strides;
+  for (std::size_t i = 0; i < N; ++i) strides[i] = broadcast_strides(*call.inputs[i], call.output.shape());
+  const Walk<N> walk = make_walk(call.output.shape(), strides);
+  Out* out = call.output.mutable_data<Out>();
+  for_each_row(walk, [&](const Offsets<N>& offset) {
+    std::array<const In*, N> x;
+    for (std::size_t i = 0; i < N; ++i) x[i] = call.inputs[i]->template data<In>() + offset[i];
+    function(out, walk.row_length(), x, walk.row_stride());
+    out += walk.row_length();
+  });
+}
+
+// The operations that make sense for integers; the others refuse them.
+template <class F, class... List>
+inline constexpr bool is_one_of = (std::is_same_v<F, List> || ...);
+template <class F>
+inline constexpr bool accepts_integers =
+    is_one_of<F, Neg, Abs, Sign, Square, Add, Sub, Mul, Maximum, Minimum, Equal, Less, LessEqual, Where>;
+
+#define BRENIER_NAME(op_name, code, text) \
+  inline const char* name_of(code) { return #op_name; }
+BRENIER_UNARY_OPS(BRENIER_NAME)
+BRENIER_BINARY_OPS(BRENIER_NAME)
+#undef BRENIER_NAME
+inline const char* name_of(Where) { return "where"; }
+
+template <class F, std::size_t N>
+void elementwise_kernel(const KernelCall& call) {
+  const char* name = name_of(F());
+  const DType dtype = call.output.dtype();
+  check_inputs(name, call, dtype);
+  if constexpr (accepts_integers<F>) {
+    if (dtype == DType::Int64) return for_each_output_row(call, row<F, std::int64_t, std::int64_t, N>);
+  }
+  for_floating(name, dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    for_each_output_row(call, row<F, T, T, N>);
+  });
+}
+
+// Towards zero for integers; numbers beyond their range become the nearest end of it, and NaN becomes 0.
+template <class To>
+struct Convert {
+  template <class From>
+  To operator()(From x) const {
+    if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
+      constexpr From limit = From(9223372036854775808.0);  // 2^63
+      if (!(x >= -limit)) return x != x ? To(0) : std::numeric_limits<To>::min();
+      if (x >= limit) return std::numeric_limits<To>::max();
+    }
+    return static_cast<To>(x);
+  }
+};
+
+inline void cast_kernel(const KernelCall& call) {
+  for_any("cast", call.output.dtype(), [&](auto to) {
+    for_any("cast", call.inputs[0]->dtype(), [&](auto from) {
+      using To = typename decltype(to)::type;
+      for_each_output_row(call, row<Convert<To>, To, typename decltype(from)::type, 1>);
+    });
+  });
+}

@@ -1,0 +1,44 @@
+// All kernel texts, in the order in which they use each other, and the table of this target. What is missing from the
+// table is either a view, which needs no kernel, or not supported here.
+
+// clang-format off
+#include "engine/ops/functors-inl.h"
+#include "engine/cpu/walk-inl.h"
+#include "engine/cpu/dispatch-inl.h"
+#include "engine/cpu/elementwise-inl.h"
+#include "engine/cpu/shape-inl.h"
+#include "engine/cpu/reduce-inl.h"
+#include "engine/cpu/matmul-inl.h"
+#include "engine/cpu/index-inl.h"
+#include "engine/cpu/random-inl.h"
+// clang-format on
+
+KernelTable kernel_table() {
+  KernelTable table{};
+  const auto set = [&](OpCode code, Kernel kernel) { table[static_cast<std::size_t>(code)] = kernel; };
+#define BRENIER_UNARY_ENTRY(name, code, text) set(OpCode::code, elementwise_kernel<code, 1>);
+#define BRENIER_BINARY_ENTRY(name, code, text) set(OpCode::code, elementwise_kernel<code, 2>);
+  BRENIER_UNARY_OPS(BRENIER_UNARY_ENTRY)
+  BRENIER_BINARY_OPS(BRENIER_BINARY_ENTRY)
+#undef BRENIER_UNARY_ENTRY
+#undef BRENIER_BINARY_ENTRY
+  set(OpCode::Where, elementwise_kernel<Where, 3>);
+  set(OpCode::Cast, cast_kernel);
+  set(OpCode::Sum, sum_kernel);
+  set(OpCode::Max, max_kernel);
+  set(OpCode::ArgMax, argmax_kernel);
+  set(OpCode::MatMul, matmul_kernel);
+  set(OpCode::Reshape, reshape_kernel);
+  set(OpCode::Pad, pad_kernel);
+  set(OpCode::Concat, concat_kernel);
+  set(OpCode::Gather, gather_kernel);
+  set(OpCode::ScatterAdd, scatter_add_kernel);
+  set(OpCode::TakeAlong, take_along_kernel);
+  set(OpCode::ScatterAddAlong, scatter_add_along_kernel);
+  set(OpCode::ArgSort, argsort_kernel);
+  set(OpCode::RandomUniform, random_uniform_kernel);
+  set(OpCode::RandomNormal, random_normal_kernel);
+  set(OpCode::RandomRademacher, random_rademacher_kernel);
+  set(OpCode::RandomPermutation, random_permutation_kernel);
+  return table;
+}

@@ -1,0 +1,290 @@
+// The elementwise operations: their list, and what each computes.
+//
+// Adding one means a line and a functor here, a rule in engine/ops/elementwise.cpp, and a row in
+// tests/support/op_cases.cpp. From the lists follow the opcode, the public declaration and the kernel table entries.
+//
+// A functor body is written once, generic over V: float, double, a SIMD pack or a GPU thread's value. It uses only
+// the vocabulary of engine/cpu/vec_scalar.h (exp, log, select, …). The bodies are compiled *inside* each target's
+// region (BRENIER_TARGET is then defined), because code compiled for a wider instruction set is not inlined from
+// outside. There is deliberately no include guard around them.
+
+#ifndef BRENIER_UNARY_OPS
+// name, opcode, what it is
+#define BRENIER_UNARY_OPS(X)                                                                      \
+  X(neg, Neg, "-x")                                                                               \
+  X(abs, Abs, "|x|; derivative 0 at 0")                                                           \
+  X(sign, Sign, "-1, 0 or 1; constant: derivative 0")                                             \
+  X(floor, Floor, "largest integer below; constant: derivative 0")                                \
+  X(is_finite, IsFinite, "1 where x is neither infinite nor NaN, else 0; constant")               \
+  X(square, Square, "x^2")                                                                        \
+  X(sqrt, Sqrt, "square root")                                                                    \
+  X(reciprocal, Reciprocal, "1/x")                                                                \
+  X(exp, Exp, "e^x")                                                                              \
+  X(expm1, Expm1, "e^x - 1, accurate near 0")                                                     \
+  X(log, Log, "natural logarithm")                                                                \
+  X(log1p, Log1p, "ln(1 + x), accurate near 0")                                                   \
+  X(sin, Sin, "sine")                                                                             \
+  X(cos, Cos, "cosine")                                                                           \
+  X(tanh, Tanh, "hyperbolic tangent")                                                             \
+  X(log_cosh, LogCosh, "ln cosh x, without overflow")                                             \
+  X(sigmoid, Sigmoid, "1/(1 + e^-x)")                                                             \
+  X(erf, Erf, "error function")                                                                   \
+  X(erfc, Erfc, "1 - erf(x), accurate for large x")                                               \
+  X(relu, Relu, "max(x, 0); derivative 0 at 0")                                                   \
+  X(softplus, Softplus, "logistic softplus ln(1 + e^x)")                                          \
+  X(normal_pdf, NormalPdf, "standard normal density")                                             \
+  X(normal_cdf, NormalCdf, "standard normal distribution function")                               \
+  X(gaussian_softplus, GaussianSoftplus, "x cdf(x) + pdf(x): relu smoothed by a standard normal") \
+  X(laplace_cdf, LaplaceCdf, "distribution function of the Laplace distribution with scale 1")    \
+  X(laplace_softplus, LaplaceSoftplus, "max(x, 0) + e^-|x|/2: relu smoothed by a Laplace distribution")
+
+#define BRENIER_BINARY_OPS(X)                                                                              \
+  X(add, Add, "a + b")                                                                                     \
+  X(sub, Sub, "a - b")                                                                                     \
+  X(mul, Mul, "a b")                                                                                       \
+  X(div, Div, "a / b")                                                                                     \
+  X(pow, Pow, "a^b for a >= 0, or any a and integer b; all derivatives at a = 0 exist for integer b >= 0") \
+  X(maximum, Maximum, "the larger; each gets half the derivative at a tie; NaN if either is")              \
+  X(minimum, Minimum, "the smaller; each gets half the derivative at a tie; NaN if either is")             \
+  X(equal, Equal, "1 where a = b, else 0; constant")                                                       \
+  X(less, Less, "1 where a < b, else 0; constant")                                                         \
+  X(less_equal, LessEqual, "1 where a <= b, else 0; constant")
+#endif
+
+#ifdef BRENIER_TARGET
+struct Neg {
+  template <class V>
+  V operator()(V x) const {
+    return -x;
+  }
+};
+struct Abs {
+  template <class V>
+  V operator()(V x) const {
+    return abs(x);
+  }
+};
+struct Sign {
+  // NaN stays NaN, as everywhere.
+  template <class V>
+  V operator()(V x) const {
+    return select(x > V(0), V(1), select(x < V(0), V(-1), x * V(0)));
+  }
+};
+struct Floor {
+  template <class V>
+  V operator()(V x) const {
+    return floor(x);
+  }
+};
+struct IsFinite {
+  // inf - inf and NaN - NaN are NaN, the only value that differs from itself.
+  template <class V>
+  V operator()(V x) const {
+    return select(x - x == V(0), V(1), V(0));
+  }
+};
+struct Square {
+  template <class V>
+  V operator()(V x) const {
+    return x * x;
+  }
+};
+struct Sqrt {
+  template <class V>
+  V operator()(V x) const {
+    return sqrt(x);
+  }
+};
+struct Reciprocal {
+  template <class V>
+  V operator()(V x) const {
+    return V(1) / x;
+  }
+};
+struct Exp {
+  template <class V>
+  V operator()(V x) const {
+    return exp(x);
+  }
+};
+struct Expm1 {
+  template <class V>
+  V operator()(V x) const {
+    return expm1(x);
+  }
+};
+struct Log {
+  template <class V>
+  V operator()(V x) const {
+    return log(x);
+  }
+};
+struct Log1p {
+  template <class V>
+  V operator()(V x) const {
+    return log1p(x);
+  }
+};
+struct Sin {
+  template <class V>
+  V operator()(V x) const {
+    return sin(x);
+  }
+};
+struct Cos {
+  template <class V>
+  V operator()(V x) const {
+    return cos(x);
+  }
+};
+struct Tanh {
+  template <class V>
+  V operator()(V x) const {
+    return tanh(x);
+  }
+};
+struct LogCosh {
+  template <class V>
+  V operator()(V x) const {
+    return abs(x) + log1p(expm1(V(-2) * abs(x)) * V(0.5));
+  }
+};
+struct Sigmoid {
+  // exp of a non-positive number only: nothing overflows, and both tails keep their relative accuracy.
+  template <class V>
+  V operator()(V x) const {
+    const V e = exp(-abs(x));
+    return select(x >= V(0), V(1), e) / (V(1) + e);
+  }
+};
+struct Erf {
+  template <class V>
+  V operator()(V x) const {
+    return erf(x);
+  }
+};
+struct Erfc {
+  template <class V>
+  V operator()(V x) const {
+    return erfc(x);
+  }
+};
+struct Relu {
+  // The comparison is written so that NaN passes through.
+  template <class V>
+  V operator()(V x) const {
+    return select(x <= V(0), V(0), x);
+  }
+};
+struct Softplus {
+  // Shifted so that e^x cannot overflow.
+  template <class V>
+  V operator()(V x) const {
+    return select(x <= V(0), V(0), x) + log1p(exp(-abs(x)));
+  }
+};
+struct NormalPdf {
+  template <class V>
+  V operator()(V x) const {
+    return V(0.398942280401432677939946) * exp(V(-0.5) * x * x);
+  }
+};
+struct NormalCdf {
+  // Through erfc, so that the lower tail keeps its relative accuracy.
+  template <class V>
+  V operator()(V x) const {
+    return V(0.5) * erfc(V(-0.707106781186547524400844) * x);
+  }
+};
+struct GaussianSoftplus {
+  // For x < 0 the two terms cancel to pdf(x)/x^2: the relative error grows like x^2 rounding errors, not faster.
+  // The clamp keeps -inf * 0 out; both factors have underflowed long before.
+  template <class V>
+  V operator()(V x) const {
+    const V bounded = select(x < V(-1e4), V(-1e4), x);
+    const V s = bounded * NormalCdf()(bounded) + NormalPdf()(bounded);
+    return select(s < V(0), V(0), s);
+  }
+};
+struct LaplaceCdf {
+  template <class V>
+  V operator()(V x) const {
+    const V half_tail = V(0.5) * exp(-abs(x));
+    return select(x >= V(0), V(1) - half_tail, half_tail);
+  }
+};
+struct LaplaceSoftplus {
+  template <class V>
+  V operator()(V x) const {
+    return select(x <= V(0), V(0), x) + V(0.5) * exp(-abs(x));
+  }
+};
+
+struct Add {
+  template <class V>
+  V operator()(V a, V b) const {
+    return a + b;
+  }
+};
+struct Sub {
+  template <class V>
+  V operator()(V a, V b) const {
+    return a - b;
+  }
+};
+struct Mul {
+  template <class V>
+  V operator()(V a, V b) const {
+    return a * b;
+  }
+};
+struct Div {
+  template <class V>
+  V operator()(V a, V b) const {
+    return a / b;
+  }
+};
+struct Pow {
+  template <class V>
+  V operator()(V a, V b) const {
+    return pow(a, b);
+  }
+};
+struct Maximum {
+  template <class V>
+  V operator()(V a, V b) const {
+    return select(a != a, a, select(a > b, a, b));
+  }
+};
+struct Minimum {
+  template <class V>
+  V operator()(V a, V b) const {
+    return select(a != a, a, select(a < b, a, b));
+  }
+};
+struct Equal {
+  template <class V>
+  V operator()(V a, V b) const {
+    return select(a == b, V(1), V(0));
+  }
+};
+struct Less {
+  template <class V>
+  V operator()(V a, V b) const {
+    return select(a < b, V(1), V(0));
+  }
+};
+struct LessEqual {
+  template <class V>
+  V operator()(V a, V b) const {
+    return select(a <= b, V(1), V(0));
+  }
+};
+struct Where {
+  template <class V>
+  V operator()(V condition, V a, V b) const {
+    return select(condition != V(0), a, b);
+  }
+};
+#endif

@@ -1,0 +1,64 @@
+// Figures: a data file of plain columns, a gnuplot script, and the PNG drawn by it, all kept side by side, so that a
+// reader can redraw or re-plot them with anything.
+//
+// Without gnuplot the data and the script are still written, and draw() returns a sentence that says how to draw them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+#include "experiments/support/file_io.h"
+
+namespace brenier::experiments {
+
+enum class Scale { Linear, Log };
+using Interval = std::array<double, 2>;
+
+// The points at which a HeatMap's values are expected: [n * n, 2], x varies fastest, both ends included.
+Tensor grid_points(const Interval& x, const Interval& y, std::int64_t n, DType dtype = DType::Float64);
+
+// One or several maps of numbers with one shared colour scale.
+struct HeatMap {
+  std::string title = {};
+  Tensor values = {};  // [ny, nx], or [n * n] in the order of grid_points; non-finite values are left white
+};
+struct HeatMaps {
+  std::string name = {};  // of the files: NAME.dat, NAME.gp, NAME.png
+  std::string title = {};
+  std::string x_label = "x";
+  std::string y_label = "y";
+  std::string color_label = {};  // with unit, e.g. "error |T - F| (1)"
+  Interval x = {0, 1};
+  Interval y = {0, 1};
+  Scale color_scale = Scale::Linear;
+  std::vector<HeatMap> panels = {};
+};
+
+struct Curve {
+  std::string label = {};
+  std::vector<double> x = {}, y = {};  // same length; non-finite points are gaps
+};
+struct LinePlot {
+  std::string name = {};
+  std::string title = {};
+  std::string x_label = {};
+  std::string y_label = {};
+  Scale x_scale = Scale::Linear;
+  Scale y_scale = Scale::Linear;
+  std::vector<Curve> curves = {};
+};
+
+struct DrawnFigure {
+  Path png = {};                 // where the picture is or would be
+  std::vector<Path> files = {};  // all that were written
+  std::string note = {};         // empty, or why there is no picture and how to get it
+};
+
+// Writes into `folder`. Throws std::invalid_argument for figures that cannot be drawn (no panels, wrong shapes).
+DrawnFigure draw(const HeatMaps& figure, const Path& folder);
+DrawnFigure draw(const LinePlot& figure, const Path& folder);
+
+}  // namespace brenier::experiments

@@ -1,0 +1,16 @@
+// gzip streams in memory, over zlib.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace brenier::experiments {
+
+bool is_gzip(std::string_view bytes);
+std::string gzip(std::string_view bytes);  // deterministic: no name, no time
+
+// Throws InputError naming `source` for damaged or truncated streams and for results above `limit` bytes.
+std::string gunzip(std::string_view bytes, const std::string& source, std::uint64_t limit = std::uint64_t{1} << 34);
+
+}  // namespace brenier::experiments

@@ -1,0 +1,80 @@
+// Line plots: one block of the data file per curve, a legend beside the plot so that it never covers a curve.
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+
+#include "engine/str.h"
+#include "experiments/support/figure.h"
+#include "experiments/support/gnuplot.h"
+
+namespace brenier::experiments {
+namespace {
+
+// Distinct for all common kinds of colour vision (Okabe & Ito 2008), with enough contrast on white.
+constexpr const char* kColors[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"};
+constexpr int kColorCount = 7;
+
+void check(const LinePlot& figure) {
+  if (figure.curves.empty()) throw std::invalid_argument(str("[draw] ", figure.name, " has no curves"));
+  for (const Curve& curve : figure.curves) {
+    if (curve.x.size() != curve.y.size())
+      throw std::invalid_argument(str("[draw] curve '", curve.label, "' of ", figure.name, " has ", curve.x.size(),
+                                      " x and ", curve.y.size(), " y"));
+  }
+}
+
+// A point that a logarithmic axis cannot show is left out like a non-finite one.
+bool drawable(double value, Scale scale) { return std::isfinite(value) && (scale == Scale::Linear || value > 0); }
+
+std::string data_text(const LinePlot& figure) {
+  std::ostringstream out;
+  out.precision(9);
+  for (const Curve& curve : figure.curves) {
+    out << "# x y of " << gnuplot_quoted(curve.label) << '\n';
+    for (std::size_t i = 0; i < curve.x.size(); ++i) {
+      if (drawable(curve.x[i], figure.x_scale) && drawable(curve.y[i], figure.y_scale)) {
+        out << curve.x[i] << ' ' << curve.y[i] << '\n';
+      } else {
+        out << '\n';  // one empty line interrupts the curve
+      }
+    }
+    if (curve.x.empty()) out << "NaN NaN\n";  // the block must exist for the next ones to keep their numbers
+    out << "\n\n";
+  }
+  return out.str();
+}
+
+std::string script_text(const LinePlot& figure) {
+  std::ostringstream out;
+  const bool legend = figure.curves.size() > 1;
+  out << "set encoding utf8\n"
+      << "set terminal pngcairo size " << (legend ? 1800 : 1500)
+      << ",900 font ',12' fontscale 2 linewidth 2 background 'white'\n"
+      << "set output " << gnuplot_quoted(figure.name + ".png") << "\n"
+      << "set title " << gnuplot_quoted(figure.title) << " noenhanced font ',14'\n"
+      << "set xlabel " << gnuplot_quoted(figure.x_label) << " noenhanced\n"
+      << "set ylabel " << gnuplot_quoted(figure.y_label) << " noenhanced\n"
+      << "set border 3 lw 0.6\nset xtics nomirror out\nset ytics nomirror out\n"
+      << "set grid xtics ytics lc rgb '#dddddd' lw 0.6\nset datafile missing 'NaN'\n"
+      << (legend ? "set key outside right top Left reverse noenhanced samplen 2 spacing 1.2\n" : "unset key\n");
+  if (figure.x_scale == Scale::Log) out << "set logscale x\nset format x '10^{%L}'\n";
+  if (figure.y_scale == Scale::Log) out << "set logscale y\nset format y '10^{%L}'\n";
+  out << "plot ";
+  for (std::size_t i = 0; i < figure.curves.size(); ++i) {
+    const int style = static_cast<int>(i);
+    out << (i == 0 ? "" : ", \\\n     ") << gnuplot_quoted(figure.name + ".dat") << " index " << i
+        << " using 1:2 with lines lw 1.3 dt " << 1 + style / kColorCount << " lc rgb '" << kColors[style % kColorCount]
+        << "' title " << gnuplot_quoted(figure.curves[i].label);
+  }
+  out << '\n';
+  return out.str();
+}
+
+}  // namespace
+
+DrawnFigure draw(const LinePlot& figure, const Path& folder) {
+  check(figure);
+  return draw_script(figure.name, data_text(figure), script_text(figure), folder);
+}
+
+}  // namespace brenier::experiments

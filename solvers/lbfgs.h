@@ -1,0 +1,92 @@
+// L-BFGS for one smooth problem: quasi-Newton steps from the last few curvature pairs, strong Wolfe line search.
+//
+//   d = -H g, with H built from pairs s = x₊ - x, y = g₊ - g by the two-loop recursion,
+//   H₀ = (yᵀs / yᵀy) I from the newest pair; a first step of length min(1, 1/‖g‖₁) along -g.
+//
+// The objective falls with every step, so the last iterate is the best one. Nothing is thrown for numerical reasons:
+// non-finite trials shorten the step, and the report says how it ended. The whole state is a value: a run may stop
+// after any iteration, be stored, and continue bit for bit. All vectors are double, whatever the dtype of a model.
+//
+// Reference: Nocedal & Wright (2006), algorithms 7.4 and 7.5; Liu & Nocedal (1989) for the scaling.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "solvers/flat_parameters.h"
+#include "solvers/line_search.h"
+#include "solvers/solve_report.h"
+
+namespace brenier {
+
+struct LbfgsOptions {
+  std::int64_t max_iterations = 100;  // of this call
+  double gradient_tolerance = 1e-8;   // converged when max_i |g_i| is at most this
+  int memory = 20;                    // curvature pairs kept; 0 is steepest descent
+  // A pair is kept only if yᵀs exceeds this fraction of ‖y‖‖s‖: H stays positive definite beyond rounding errors.
+  double curvature_threshold = 1e-12;
+  LineSearchOptions line_search{};
+};
+
+// f(x), with its gradient written to the second argument, which comes in the size of x.
+using Objective = std::function<double(const std::vector<double>& x, std::vector<double>& gradient)>;
+
+struct CurvaturePair {
+  std::vector<double> s;  // difference of iterates
+  std::vector<double> y;  // difference of gradients
+};
+
+// Everything the next iteration depends on, apart from objective and options.
+struct LbfgsState {
+  std::vector<double> x;
+  double value = 0;
+  std::vector<double> gradient;
+  std::deque<CurvaturePair> pairs{};  // oldest first
+  std::int64_t iterations = 0;        // since the start, over all calls
+  std::int64_t evaluations = 0;       // of the objective
+
+  // As float64 tensors "x" [n], "value" [1], "gradient" [n], "s" and "y" [pairs, n] (left out if there are none), and
+  // "counts" int64 [2]; and back. from() throws std::invalid_argument if an entry is missing or has the wrong size.
+  std::vector<NamedParameter> state() const;
+  static LbfgsState from(const std::vector<NamedParameter>& state);
+};
+
+// The approximate Newton direction -H g.
+std::vector<double> two_loop_recursion(const std::deque<CurvaturePair>& pairs, const std::vector<double>& gradient);
+
+// Evaluates the objective at x.
+LbfgsState lbfgs_start(const Objective& objective, std::vector<double> x);
+// At most options.max_iterations further iterations. Several calls in a row do what one long call does.
+SolveReport lbfgs_continue(const Objective& objective, LbfgsState& state, const LbfgsOptions& options = {});
+
+template <class Solution>
+struct Minimum {
+  Solution solution;
+  SolveReport report;
+};
+
+// Both in one.
+Minimum<std::vector<double>> minimize(const Objective& objective, std::vector<double> start,
+                                      const LbfgsOptions& options = {});
+
+// The parameters of a model as the unknowns: loss_and_gradient(model) -> LossAndGradient<Model>, for example
+// with_gradient(loss).
+template <HasParameters Model, class F>
+Objective parameter_objective(Model model, F loss_and_gradient) {
+  return [model, loss_and_gradient](const std::vector<double>& x, std::vector<double>& gradient) {
+    const LossAndGradient<Model> result = loss_and_gradient(with_flat_parameters(model, x));
+    gradient = flatten_parameters(result.gradient);
+    return result.loss.item();
+  };
+}
+
+template <HasParameters Model, class F>
+Minimum<Model> minimize(const Model& model, F loss_and_gradient, const LbfgsOptions& options = {}) {
+  auto [x, report] = minimize(parameter_objective(model, loss_and_gradient), flatten_parameters(model), options);
+  return {with_flat_parameters(model, x), std::move(report)};
+}
+
+}  // namespace brenier

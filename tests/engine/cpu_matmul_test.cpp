@@ -1,0 +1,127 @@
+// The matrix product against three loops in long double: all sizes around the tiles and blocks, all layouts, and
+// broadcast batches. Bound: |error| <= (k + 1) eps (|A||B|) for each entry (Higham 2002, section 3.5), in any order
+// of summation.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "engine/str.h"
+#include "tests/support/compare.h"
+#include "tests/support/kernel_call.h"
+#include "tests/support/sampler.h"
+
+namespace brenier::testing {
+namespace {
+
+Dims replaced(Dims index, int axis, std::int64_t value) {
+  index[axis] = value;
+  return index;
+}
+
+// Empty if every entry of c is within the bound.
+std::string product_error(const Tensor& a, const Tensor& b, const Tensor& c) {
+  const std::int64_t depth = a.dim(-1);
+  std::string message;
+  for_each_index(c.shape(), [&](const Dims& index) {
+    long double sum = 0, scale = 0;
+    for (std::int64_t p = 0; p < depth; ++p) {
+      const long double term =
+          static_cast<long double>(broadcast_at(a, replaced(index, -1, p))) * broadcast_at(b, replaced(index, -2, p));
+      sum += term;
+      scale += std::abs(term);
+    }
+    const long double error = std::abs(static_cast<long double>(c.at(index)) - sum);
+    if (!(error <= (depth + 1) * epsilon(c.dtype()) * scale)) message = str("error ", error, " at ", index);
+  });
+  return message;
+}
+
+Shape product_shape(const Tensor& a, const Tensor& b) {
+  const Shape batch = broadcast_shapes("test", a.shape().part(0, a.rank() - 2), b.shape().part(0, b.rank() - 2));
+  return batch + Shape{a.dim(-2), b.dim(-1)};
+}
+
+// Every layout of both factors.
+void check_product(const Shape& a_shape, const Shape& b_shape, DType dtype) {
+  Sampler sampler(7);
+  const Tensor a = sampler.uniform(a_shape, -1, 1, dtype), b = sampler.uniform(b_shape, -1, 1, dtype);
+  for (const Layout& a_layout : layouts()) {
+    for (const Layout& b_layout : layouts()) {
+      INFO(a_shape, " x ", b_shape, " ", name_of(dtype), " ", a_layout.name, " ", b_layout.name);
+      const Tensor c = run_kernel(OpCode::MatMul, {a_layout.of(a), b_layout.of(b)}, product_shape(a, b), dtype);
+      CHECK(product_error(a, b, c) == "");
+    }
+  }
+}
+
+const DType kFloating[] = {DType::Float32, DType::Float64};
+
+}  // namespace
+
+TEST_CASE("matmul agrees with three loops for sizes around the tiles, in every layout") {
+  for (DType dtype : kFloating) {
+    for (std::int64_t m : {1, 2, 3, 4, 5, 9}) {
+      for (std::int64_t n : {1, 2, 3, 4, 5, 7, 8, 9, 17}) {
+        for (std::int64_t k : {1, 2, 3, 4, 5}) check_product({m, k}, {k, n}, dtype);
+      }
+    }
+  }
+}
+
+TEST_CASE("matmul agrees with three loops for sizes around the blocks, in every layout") {
+  for (DType dtype : kFloating) {
+    check_product({2, 257}, {257, 3}, dtype);    // two stretches of k
+    check_product({67, 5}, {5, 66}, dtype);      // two blocks of rows, both factors packed
+    check_product({33, 259}, {259, 65}, dtype);  // packed, with k in two stretches
+    check_product({3, 2}, {2, 519}, dtype);      // two blocks of columns, read in place
+    check_product({35, 2}, {2, 519}, dtype);     // two blocks of columns, packed
+    check_product({65, 258}, {258, 1}, dtype);   // a column
+    check_product({1, 258}, {258, 65}, dtype);   // a row
+  }
+}
+
+TEST_CASE("matmul broadcasts leading axes, in every layout") {
+  for (DType dtype : kFloating) {
+    check_product({3, 4, 5}, {5, 2}, dtype);  // one product with more rows
+    check_product({3, 1, 5}, {5, 2}, dtype);
+    check_product({4, 5}, {3, 5, 2}, dtype);
+    check_product({3, 4, 5}, {3, 5, 2}, dtype);
+    check_product({2, 1, 4, 3}, {3, 3, 2}, dtype);
+    check_product({2, 3, 4, 3}, {2, 1, 3, 2}, dtype);
+    check_product({2, 1, 1, 3}, {1, 3, 3, 5}, dtype);
+    check_product({2, 3, 2, 3}, {3, 5}, dtype);
+  }
+}
+
+TEST_CASE("matmul reads factors with stride 0") {
+  Sampler sampler(8);
+  const Tensor a = sampler.uniform({6, 7}), row = sampler.uniform({1, 9}), column = sampler.uniform({7, 1});
+  for (const Tensor& b : {row.view({7, 9}, {0, 1}, 0), column.view({7, 9}, {1, 0}, 0), row.view({7, 9}, {0, 0}, 0)}) {
+    CHECK(product_error(a, b, run_kernel(OpCode::MatMul, {a, b}, {6, 9})) == "");
+    const Tensor left = b.view({9, 7}, {b.strides()[1], b.strides()[0]}, 0);
+    const Tensor right = a.view({7, 6}, {1, 7}, 0);
+    CHECK(product_error(left, right, run_kernel(OpCode::MatMul, {left, right}, {9, 6})) == "");
+  }
+}
+
+TEST_CASE("matmul over an empty k is zero, and empty results are fine") {
+  for (DType dtype : kFloating) {
+    check_product({3, 0}, {0, 4}, dtype);
+    check_product({2, 3, 0}, {0, 4}, dtype);
+    check_product({0, 3}, {3, 4}, dtype);
+    check_product({2, 3}, {3, 0}, dtype);
+    check_product({0, 2, 3}, {3, 4}, dtype);
+    check_product({0, 2, 3}, {1, 3, 4}, dtype);
+    check_product({0, 0}, {0, 0}, dtype);
+  }
+}
+
+TEST_CASE("matmul passes NaN and infinities on, and only where they belong") {
+  // Zeros that pad a panel must never meet an infinity of a neighbour.
+  const double inf = INFINITY;
+  const Tensor a = tensor({{1, 2}, {inf, 1}, {1, 1}}), b = tensor({{1, 1, 1}, {1, NAN, 1}});
+  const Tensor c = run_kernel(OpCode::MatMul, {a, b}, {3, 3});
+  CHECK(mismatch(c, tensor({{3, NAN, 3}, {inf, NAN, inf}, {2, NAN, 2}}), 0) == "");
+}
+
+}  // namespace brenier::testing
