@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-for readme in README.md */README.md; do
+for readme in README.md */README.md */*/README.md; do
   [ -e "$readme" ] || continue
   # Writes each marked block to a file named after the README and the line of its fence.
   awk -v prefix="$scratch/$(printf '%s' "$readme" | tr / _)" '

@@ -23,7 +23,7 @@ candidates() {
       }
     }' "$1"
 }
-for readme in README.md */README.md; do
+for readme in README.md */README.md */*/README.md; do
   [ -e "$readme" ] || continue
   for path in $(candidates "$readme" | sort -u); do
     count=$((count + 1))

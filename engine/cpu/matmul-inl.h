@@ -105,7 +105,8 @@ Panels<T> make_panels(T* buffer, const MatrixView<T>& x, std::int64_t depth, std
     const std::int64_t present = std::min<std::int64_t>(width, columns - i * width);
     pack_panel(end, x.at(0, i * width), depth, present, width);
   }
-  const MatrixView<T> last{end - depth * width, width, 1};
+  const bool narrow = columns % width != 0;
+  const MatrixView<T> last{narrow ? end - depth * width : buffer, width, 1};
   if (in_place) return {x, width * x.col_stride, width, last};
   return {packed, depth * width, width, last};
 }

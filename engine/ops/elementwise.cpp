@@ -53,15 +53,18 @@ namespace {
 
 constexpr double kTwoOverRootPi = 2 * std::numbers::inv_sqrtpi;
 
+// The formatter takes products inside macro arguments for pointer declarations.
+// clang-format off
+
 // Arithmetic.
 BRENIER_BINARY(add, Add, t, t)
 BRENIER_BINARY(sub, Sub, t, -t)
-BRENIER_BINARY(mul, Mul, t* b, t* a)
-BRENIER_BINARY(div, Div, t / b, -t* y / b)
+BRENIER_BINARY(mul, Mul, t * b, t * a)
+BRENIER_BINARY(div, Div, t / b, -t * y / b)
 BRENIER_UNARY(neg, Neg, -t)
-BRENIER_UNARY(square, Square, t*(2.0 * x))
+BRENIER_UNARY(square, Square, t * (2.0 * x))
 BRENIER_UNARY(sqrt, Sqrt, 0.5 * t / y)
-BRENIER_UNARY(reciprocal, Reciprocal, -t* square(y))
+BRENIER_UNARY(reciprocal, Reciprocal, -t * square(y))
 
 // The part of d(a^b)/da beside t. The exponent is replaced where its factor is 0, so that x^2 keeps finite derivatives
 // of every order at 0: the third one is 0, not 0 * infinity.
@@ -74,44 +77,46 @@ Tensor log_of_base(const Tensor& a) {
   const Tensor at_zero = equal(a, 0.0);
   return where(at_zero, 0.0, log(where(at_zero, 1.0, a)));
 }
-BRENIER_BINARY(pow, Pow, t* power_slope(a, b), t* y* log_of_base(a))
+BRENIER_BINARY(pow, Pow, t * power_slope(a, b), t * y * log_of_base(a))
 
 // Order. Equal arguments of maximum and minimum share the derivative.
 Tensor share_of_larger(const Tensor& a, const Tensor& b) { return less(b, a) + 0.5 * equal(a, b); }
-BRENIER_BINARY(maximum, Maximum, t* share_of_larger(a, b), t* share_of_larger(b, a))
-BRENIER_BINARY(minimum, Minimum, t* share_of_larger(b, a), t* share_of_larger(a, b))
+BRENIER_BINARY(maximum, Maximum, t * share_of_larger(a, b), t * share_of_larger(b, a))
+BRENIER_BINARY(minimum, Minimum, t * share_of_larger(b, a), t * share_of_larger(a, b))
 BRENIER_BINARY_CONSTANT(equal, Equal)
 BRENIER_BINARY_CONSTANT(less, Less)
 BRENIER_BINARY_CONSTANT(less_equal, LessEqual)
-BRENIER_UNARY(abs, Abs, t* sign(x))
-BRENIER_UNARY(relu, Relu, t* less(0.0, x))
+BRENIER_UNARY(abs, Abs, t * sign(x))
+BRENIER_UNARY(relu, Relu, t * less(0.0, x))
 BRENIER_UNARY_CONSTANT(sign, Sign)
 BRENIER_UNARY_CONSTANT(floor, Floor)
 BRENIER_UNARY_CONSTANT(is_finite, IsFinite)
 
 // Exponentials and logarithms.
-BRENIER_UNARY(exp, Exp, t* y)
-BRENIER_UNARY(expm1, Expm1, t* exp(x))
+BRENIER_UNARY(exp, Exp, t * y)
+BRENIER_UNARY(expm1, Expm1, t * exp(x))
 BRENIER_UNARY(log, Log, t / x)
 BRENIER_UNARY(log1p, Log1p, t / (1.0 + x))
 
 // Trigonometric and hyperbolic.
-BRENIER_UNARY(sin, Sin, t* cos(x))
-BRENIER_UNARY(cos, Cos, -t* sin(x))
-BRENIER_UNARY(tanh, Tanh, t*(1.0 - square(y)))
-BRENIER_UNARY(log_cosh, LogCosh, t* tanh(x))
+BRENIER_UNARY(sin, Sin, t * cos(x))
+BRENIER_UNARY(cos, Cos, -t * sin(x))
+BRENIER_UNARY(tanh, Tanh, t * (1.0 - square(y)))
+BRENIER_UNARY(log_cosh, LogCosh, t * tanh(x))
 
-BRENIER_UNARY(erf, Erf, t*(kTwoOverRootPi* exp(-square(x))))
-BRENIER_UNARY(erfc, Erfc, t*(-kTwoOverRootPi* exp(-square(x))))
+BRENIER_UNARY(erf, Erf, t * (kTwoOverRootPi * exp(-square(x))))
+BRENIER_UNARY(erfc, Erfc, t * (-kTwoOverRootPi * exp(-square(x))))
 
 // The softplus families: s is relu convolved with a density, s' its distribution function, s'' the density itself.
-BRENIER_UNARY(softplus, Softplus, t* sigmoid(x))
-BRENIER_UNARY(sigmoid, Sigmoid, t*(y* sigmoid(-x)))
-BRENIER_UNARY(gaussian_softplus, GaussianSoftplus, t* normal_cdf(x))
-BRENIER_UNARY(normal_cdf, NormalCdf, t* normal_pdf(x))
-BRENIER_UNARY(normal_pdf, NormalPdf, t*(-x* y))
-BRENIER_UNARY(laplace_softplus, LaplaceSoftplus, t* laplace_cdf(x))
-BRENIER_UNARY(laplace_cdf, LaplaceCdf, t*(0.5 * exp(-abs(x))))
+BRENIER_UNARY(softplus, Softplus, t * sigmoid(x))
+BRENIER_UNARY(sigmoid, Sigmoid, t * (y * sigmoid(-x)))
+BRENIER_UNARY(gaussian_softplus, GaussianSoftplus, t * normal_cdf(x))
+BRENIER_UNARY(normal_cdf, NormalCdf, t * normal_pdf(x))
+BRENIER_UNARY(normal_pdf, NormalPdf, t * (-x * y))
+BRENIER_UNARY(laplace_softplus, LaplaceSoftplus, t * laplace_cdf(x))
+BRENIER_UNARY(laplace_cdf, LaplaceCdf, t * (0.5 * exp(-abs(x))))
+
+// clang-format on
 
 // where(c, a, b)
 const Op where_op = elementwise(

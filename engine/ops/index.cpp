@@ -27,8 +27,13 @@ OutputType gather_type(const Op& op, Inputs in, const Attributes& attributes) {
   return {x.part(0, axis) + in[1]->shape() + x.part(axis + 1, x.rank()), in[0]->dtype()};
 }
 
+void require_length(const Op& op, std::int64_t length) {
+  if (length < 0) misuse(op, str("the length must not be negative, got ", length));
+}
+
 OutputType scatter_type(const Op& op, Inputs in, const Attributes& attributes) {
   require_indices(op, *in[1]);
+  require_length(op, attributes.count);
   const Shape &x = in[0]->shape(), &indices = in[1]->shape();
   const int right = static_cast<int>(attributes.axes[0]) - 1;
   const int left = x.rank() - indices.rank() - right;
@@ -42,9 +47,10 @@ Shape along_shape(const Op& op, Inputs in, const Attributes& attributes) {
   require_indices(op, *in[1]);
   const Shape &x = in[0]->shape(), &indices = in[1]->shape();
   const int lead = x.rank() - indices.rank();
-  Shape expected = lead >= 0 ? x.part(lead, x.rank()) : Shape();
-  if (lead >= 0) expected[axis_of(attributes)] = indices[axis_of(attributes)];
-  if (lead < 0 || expected != indices) misuse(op, str("shapes do not match: ", x, " and indices ", indices));
+  const bool has_axis = lead >= 0 && attributes.axes[0] <= indices.rank();
+  Shape expected = has_axis ? x.part(lead, x.rank()) : Shape();
+  if (has_axis) expected[axis_of(attributes)] = indices[axis_of(attributes)];
+  if (!has_axis || expected != indices) misuse(op, str("shapes do not match: ", x, " and indices ", indices));
   return x.part(0, lead) + indices;
 }
 
@@ -53,6 +59,7 @@ OutputType take_along_type(const Op& op, Inputs in, const Attributes& attributes
 }
 
 OutputType scatter_along_type(const Op& op, Inputs in, const Attributes& attributes) {
+  require_length(op, attributes.count);
   Shape shape = along_shape(op, in, attributes);
   if (shape != in[0]->shape()) misuse(op, str("shapes differ: ", in[0]->shape(), " and indices ", in[1]->shape()));
   shape[axis_of(attributes)] = attributes.count;

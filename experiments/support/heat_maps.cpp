@@ -15,7 +15,7 @@ namespace brenier::experiments {
 namespace {
 
 // Lengths in pixels at twice the density of the text on a page, for sharp prints and screens.
-constexpr double kPanel = 620, kGap = 40, kLeft = 150, kRight = 270, kTop = 90, kBottom = 120, kRowGap = 190;
+constexpr double kPanel = 620, kGap = 70, kLeft = 190, kRight = 270, kTop = 90, kBottom = 130, kRowGap = 200;
 constexpr double kPanelTitle = 50, kBarWidth = 36, kBarGap = 44;
 constexpr int kMaxColumns = 4;
 constexpr double kDecades = 1e-5;  // a logarithmic scale shows at most five
@@ -141,7 +141,7 @@ void write_panel(std::ostream& out, const HeatMaps& figure, const Layout& layout
       << "set ylabel " << gnuplot_quoted(column == 0 ? figure.y_label : "") << " noenhanced\n"
       << "set format y '" << (column == 0 ? "%g" : "") << "'\n"
       << (index == 0 ? "" : "unset colorbox\nunset label 1\n")  // both belong to the whole figure
-      << "plot " << gnuplot_quoted(figure.name + ".dat") << " using 1:2:" << index + 3 << " with image pixels\n";
+      << "plot " << gnuplot_quoted(figure.name + ".dat") << " using 1:2:" << index + 3 << " with image\n";
 }
 
 std::string script_text(const HeatMaps& figure) {

@@ -1,4 +1,5 @@
 // Line plots: one block of the data file per curve, a legend beside the plot so that it never covers a curve.
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 #include <stdexcept>
@@ -13,6 +14,15 @@ namespace {
 // Distinct for all common kinds of colour vision (Okabe & Ito 2008), with enough contrast on white.
 constexpr const char* kColors[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"};
 constexpr int kColorCount = 7;
+
+// Pixels, at twice the density of the text on a page.
+constexpr double kWidth = 1500, kKeyWidth = 100, kLetterWidth = 18;
+
+double longest_label(const LinePlot& figure) {
+  std::size_t length = 0;
+  for (const Curve& curve : figure.curves) length = std::max(length, curve.label.size());
+  return static_cast<double>(length);
+}
 
 void check(const LinePlot& figure) {
   if (figure.curves.empty()) throw std::invalid_argument(str("[draw] ", figure.name, " has no curves"));
@@ -47,15 +57,15 @@ std::string data_text(const LinePlot& figure) {
 std::string script_text(const LinePlot& figure) {
   std::ostringstream out;
   const bool legend = figure.curves.size() > 1;
+  const long width = std::lround(kWidth + (legend ? kKeyWidth + kLetterWidth * longest_label(figure) : 0));
   out << "set encoding utf8\n"
-      << "set terminal pngcairo size " << (legend ? 1800 : 1500)
-      << ",900 font ',12' fontscale 2 linewidth 2 background 'white'\n"
+      << "set terminal pngcairo size " << width << ",900 font ',12' fontscale 2 linewidth 2 background 'white'\n"
       << "set output " << gnuplot_quoted(figure.name + ".png") << "\n"
       << "set title " << gnuplot_quoted(figure.title) << " noenhanced font ',14'\n"
       << "set xlabel " << gnuplot_quoted(figure.x_label) << " noenhanced\n"
       << "set ylabel " << gnuplot_quoted(figure.y_label) << " noenhanced\n"
       << "set border 3 lw 0.6\nset xtics nomirror out\nset ytics nomirror out\n"
-      << "set grid xtics ytics lc rgb '#dddddd' lw 0.6\nset datafile missing 'NaN'\n"
+      << "set autoscale xfix\nset grid xtics ytics lt 1 lc rgb '#d5d9de' lw 0.6\nset datafile missing 'NaN'\n"
       << (legend ? "set key outside right top Left reverse noenhanced samplen 2 spacing 1.2\n" : "unset key\n");
   if (figure.x_scale == Scale::Log) out << "set logscale x\nset format x '10^{%L}'\n";
   if (figure.y_scale == Scale::Log) out << "set logscale y\nset format y '10^{%L}'\n";

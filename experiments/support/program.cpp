@@ -8,6 +8,17 @@
 #include "engine/str.h"
 
 namespace brenier::experiments {
+namespace {
+
+constexpr const char* kHelpFooter =
+    R"(Files in --out: metrics.json (results beside the published figures), log.jsonl (one line per logged step),
+figures/ (pictures with their data and scripts), model.safetensors (models and the state of training).
+A run in progress works in --out/unfinished, from which --resume continues it; a finished run that was there
+before is kept in --out/previous. Ctrl-C saves and ends; a second Ctrl-C ends at once.
+Exit codes: 0 success, 1 failure, 2 bad input, 130 interrupted.
+)";
+
+}  // namespace
 
 int run_program(int argc, char** argv, const Experiment& experiment, const AddOptions& add_options, const Body& body) {
   return run_program(std::vector<std::string>(argv + 1, argv + argc), experiment, add_options, body, std::cout,
@@ -27,7 +38,7 @@ int run_program(const std::vector<std::string>& arguments, const Experiment& exp
     add_common_options(table, options, experiment.name);
     add_options(table);
     if (parse_options(table, arguments) == ParseOutcome::Help) {
-      out << help_text(table, experiment.name, experiment.description);
+      out << help_text(table, experiment.name, experiment.description) << kHelpFooter;
       return 0;
     }
     Run run(experiment, table, options, out, err);

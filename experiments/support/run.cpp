@@ -141,8 +141,7 @@ Row Run::metrics() const {
 void Run::finish() {
   progress_.finish();
   std::erase_if(checkpoint_.metadata, [](const auto& entry) { return entry.first.starts_with(kVolatile); });
-  if (!stage_names_.empty()) save_safetensors(directory_.file("model.safetensors"), checkpoint_);
-  directory_.finish(metrics());
+  directory_.finish(metrics(), stage_names_.empty() ? "" : to_safetensors(checkpoint_));
   if (options_.quiet) return;
   print_table(out_, results_, experiment_.columns);
   out_ << "\nResults in " << directory_.metrics().string() << " (" << duration_text(seconds()) << ")" << std::endl;

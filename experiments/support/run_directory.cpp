@@ -42,6 +42,8 @@ std::string text_of(const Row& row, const char* key) {
   return value && value->as_string() ? *value->as_string() : std::string();
 }
 
+constexpr const char* kFinalModel = "model.safetensors.final";  // what replaces the checkpoint once the run is finished
+
 // Moves the listed files that exist, then metrics.json.
 void move_run(const Path& from, const Path& to) {
   const Row metrics = read_row(from / "metrics.json");
@@ -146,14 +148,19 @@ void RunDirectory::append_log(const Row& row) {
   ++log_lines_;
 }
 
-void RunDirectory::finish(Row metrics) {
-  metrics.set("files", std::vector<std::string>(files_.begin(), files_.end()));
+void RunDirectory::finish(Row metrics, const std::string& model) {
   lock();
+  if (!model.empty()) {
+    files_.insert("model.safetensors");
+    write_file(unfinished_ / kFinalModel, model);
+  }
+  metrics.set("files", std::vector<std::string>(files_.begin(), files_.end()));
   write_file(unfinished_ / "metrics.json", to_indented_json(metrics) + "\n");
   promote();
 }
 
 void RunDirectory::promote() {
+  if (fs::exists(unfinished_ / kFinalModel)) fs::rename(unfinished_ / kFinalModel, checkpoint());
   if (has_finished_run()) keep_previous();
   move_run(unfinished_, out_);
   std::error_code not_empty;

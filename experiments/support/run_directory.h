@@ -45,8 +45,9 @@ class RunDirectory {
   void append_log(const Row& row);
   std::int64_t log_lines() const { return log_lines_; }
 
-  // Writes metrics.json with the list of files, and moves everything to its place.
-  void finish(Row metrics);
+  // Writes metrics.json with the list of files, and moves everything to its place. `model` is the content of the final
+  // model.safetensors; empty if there is none. The checkpoint stays valid until metrics.json is written.
+  void finish(Row metrics, const std::string& model = {});
 
  private:
   void check_owner(const Path& metrics) const;

@@ -116,16 +116,19 @@ TEST_SUITE("derivatives") {
     Tape tape;
     const Tensor a = tape.watch(tensor({1.0, 2.0})), b = tape.watch(tensor({3.0, 5.0}));
     const Tensor product = a * b, square_of_a = square(a);
-    const std::vector<Tensor> pulled = vjp({product, square_of_a}, {a, b}, {tensor({1.0, 10.0}), tensor({100.0, 1000.0})});
+    const std::vector<Tensor> pulled =
+        vjp({product, square_of_a}, {a, b}, {tensor({1.0, 10.0}), tensor({100.0, 1000.0})});
     CHECK(mismatch(pulled[0], tensor({3.0 + 200, 50.0 + 4000}), 0) == "");
     CHECK(mismatch(pulled[1], tensor({1.0, 20.0}), 0) == "");
-    const std::vector<Tensor> pushed = jvp({product, square_of_a}, {a, b}, {tensor({1.0, 10.0}), tensor({100.0, 1000.0})});
+    const std::vector<Tensor> pushed =
+        jvp({product, square_of_a}, {a, b}, {tensor({1.0, 10.0}), tensor({100.0, 1000.0})});
     CHECK(mismatch(pushed[0], tensor({3.0 + 100, 50.0 + 2000}), 0) == "");
     CHECK(mismatch(pushed[1], tensor({2.0, 40.0}), 0) == "");
     // The same tensor asked for twice, and the same output given twice.
     const std::vector<Tensor> twice = grad(sum(product), {a, a});
     CHECK(mismatch(twice[0], twice[1], 0) == "");
-    CHECK(mismatch(vjp({product, product}, std::vector<Tensor>{a}, {ones({2}), ones({2})})[0], tensor({6.0, 10.0}), 0) == "");
+    CHECK(mismatch(vjp({product, product}, std::vector<Tensor>{a}, {ones({2}), ones({2})})[0], tensor({6.0, 10.0}),
+                   0) == "");
   }
 
   TEST_CASE("derivatives by intermediate values stop there") {

@@ -17,7 +17,10 @@ namespace {
 using Arguments = std::vector<Tensor>;
 
 Map map_of(const std::string& name, TensorFunction f, Tensors arguments) {
-  Map map{.path = name, .function = [f](const Tensors& in) { return Tensors{f(in)}; }, .arguments = arguments, .active = {}};
+  Map map{.path = name,
+          .function = [f](const Tensors& in) { return Tensors{f(in)}; },
+          .arguments = arguments,
+          .active = {}};
   for (std::size_t i = 0; i < arguments.size(); ++i) map.active.push_back(i);
   return map;
 }
@@ -45,7 +48,9 @@ Map product_with(std::function<Arguments(const Arguments& in, const Tensor& ct)>
   CustomRule rule;
   rule.name = "product";
   rule.value = [](const Arguments& in) { return matmul(in[0], in[1]); };
-  rule.jvp = [](const Arguments& in, const Tensor&, const Arguments& t) { return matmul(t[0], in[1]) + matmul(in[0], t[1]); };
+  rule.jvp = [](const Arguments& in, const Tensor&, const Arguments& t) {
+    return matmul(t[0], in[1]) + matmul(in[0], t[1]);
+  };
   rule.vjp = [vjp_rule](const Arguments& in, const Tensor&, const Tensor& ct) { return vjp_rule(in, ct); };
   Sampler sampler(61);
   return map_of("product", [rule](const Arguments& in) { return apply_custom(rule, in); },
@@ -60,9 +65,9 @@ TEST_SUITE("gradient checks") {
 
   TEST_CASE("a wrong sign, factor or function is found, though the modes are adjoint") {
     Sampler sampler(63);
-    for (Tensor (*slope)(const Tensor&) : {+[](const Tensor& x) { return -cos(x); }, +[](const Tensor& x) { return 2.0 * cos(x); },
-                                           +[](const Tensor& x) { return sin(x); },
-                                           +[](const Tensor& x) { return cos(x) * (1 + 1e-6); }}) {
+    for (Tensor (*slope)(const Tensor&) :
+         {+[](const Tensor& x) { return -cos(x); }, +[](const Tensor& x) { return 2.0 * cos(x); },
+          +[](const Tensor& x) { return sin(x); }, +[](const Tensor& x) { return cos(x) * (1 + 1e-6); }}) {
       const Map map = sine_with_slope(slope);
       CHECK(check_adjoint(map, sampler) == "");
       CHECK(lacks(check_gradients(map, 1, sampler), {"jvp of sine", "argument 0", "seed 63"}) == "");
@@ -82,8 +87,9 @@ TEST_SUITE("gradient checks") {
     const auto right_b = [](const Arguments& in, const Tensor& ct) { return matmul(transpose(in[0]), ct); };
     Sampler sampler(65);
     CHECK(check_adjoint(product_with([=](const Arguments& in, const Tensor& ct) {
-            return Arguments{right_a(in, ct), right_b(in, ct)};
-          }), sampler) == "");
+                          return Arguments{right_a(in, ct), right_b(in, ct)};
+                        }),
+                        sampler) == "");
     const Map untransposed = product_with([=](const Arguments& in, const Tensor& ct) {
       return Arguments{right_a(in, ct), matmul(in[0], ct)};
     });
@@ -105,15 +111,16 @@ TEST_SUITE("gradient checks") {
     };
     rule.accepts_bundles = true;
     Sampler sampler(66);
-    const Map map = map_of("twice", [rule](const Arguments& in) { return apply_custom(rule, in); }, {tensor({1.0, 2.0})});
+    const Map map =
+        map_of("twice", [rule](const Arguments& in) { return apply_custom(rule, in); }, {tensor({1.0, 2.0})});
     CHECK(check_adjoint(map, sampler) == "");
     CHECK(lacks(check_bundles(map, sampler), {"bundle in jvp of twice"}) == "");
   }
 
   TEST_CASE("a float32 kernel that disagrees is found") {
-    const Map map = map_of(
-        "biased", [](const Arguments& in) { return in[0] * (in[0].dtype() == DType::Float32 ? 1.00001 : 1.0); },
-        {tensor({1.0, -2.0})});
+    const Map map =
+        map_of("biased", [](const Arguments& in) { return in[0] * (in[0].dtype() == DType::Float32 ? 1.00001 : 1.0); },
+               {tensor({1.0, -2.0})});
     Sampler sampler(67);
     CHECK(lacks(check_parity(map, sampler), {"float32 and float64 differ in biased"}) == "");
   }
@@ -126,7 +133,10 @@ TEST_SUITE("gradient checks") {
 
   TEST_CASE("difference quotients are as accurate as they say") {
     const DifferenceQuotient q = difference_quotient(
-        [](double h) { return std::vector<double>{std::exp(1 + h), std::sin(1 + 2 * h), 3.0}; }, DType::Float64);
+        [](double h) {
+          return std::vector<double>{std::exp(1 + h), std::sin(1 + 2 * h), 3.0};
+        },
+        DType::Float64);
     CHECK(q.judges);
     CHECK(q.error < 1e-9);
     CHECK(std::abs(q.values[0] - std::exp(1.0)) <= q.error);

@@ -58,11 +58,19 @@ TEST_CASE("philox gives the published known answers") {
         PhiloxWords{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
-TEST_CASE("the first uniform numbers are the documented function of the known answer") {
-  // Seed 0, counter 0: the block is the first known answer; two words make 64 bits, the top 53 make the number.
-  const std::vector<double> x = draw(OpCode::RandomUniform, 2, 0, 0);
-  CHECK(x[0] == std::ldexp(static_cast<double>(0xe169c58d6627e8d5 >> 11), -53));
-  CHECK(x[1] == std::ldexp(static_cast<double>(0x9b00dbd8bc57ac4c >> 11), -53));
+TEST_CASE("the first numbers are the documented functions of the known answer") {
+  // Seed 0, counter 0: block 0 is the first known answer; two words make 64 bits, the top 53 make a number.
+  constexpr std::uint64_t v0 = 0xe169c58d6627e8d5, v1 = 0x9b00dbd8bc57ac4c;
+  const double u0 = std::ldexp(static_cast<double>(v0 >> 11), -53), u1 = std::ldexp(static_cast<double>(v1 >> 11), -53);
+  CHECK(draw(OpCode::RandomUniform, 2, 0, 0) == std::vector<double>{u0, u1});
+  const double radius = std::sqrt(-2 * std::log(u0 + std::ldexp(1.0, -53))), angle = 2 * std::acos(-1.0) * u1;
+  const Tensor normals = tensor({radius * std::cos(angle), radius * std::sin(angle)});
+  CHECK(rounding_mismatch(tensor(draw(OpCode::RandomNormal, 2, 0, 0), {2}), normals) == "");
+  const std::vector<double> signs = draw(OpCode::RandomRademacher, 128, 0, 0);
+  for (std::size_t i = 0; i < 128; ++i) {
+    const std::uint64_t bit = (i < 64 ? v0 >> i : v1 >> (i - 64)) & 1u;
+    CHECK(signs[i] == (bit ? 1 : -1));
+  }
 }
 
 TEST_CASE("element i of a stream does not depend on how many are drawn") {

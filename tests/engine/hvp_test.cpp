@@ -25,7 +25,8 @@ struct Composition {
 // y is a scalar; each returns the Hessian times v.
 const Composition kCompositions[] = {
     {"forward over reverse", [](const Tensor& y, const Tensor& x, const Tensor& v) { return jvp(grad(y, x), x, v); }},
-    {"reverse over reverse", [](const Tensor& y, const Tensor& x, const Tensor& v) { return grad(dot(grad(y, x), v), x); }},
+    {"reverse over reverse",
+     [](const Tensor& y, const Tensor& x, const Tensor& v) { return grad(dot(grad(y, x), v), x); }},
     {"reverse over forward", [](const Tensor& y, const Tensor& x, const Tensor& v) { return grad(jvp(y, x, v), x); }},
     {"hvp", [](const Tensor& y, const Tensor& x, const Tensor& v) { return hvp(y, x, v); }}};
 

@@ -117,15 +117,18 @@ TEST_SUITE("movement") {
 
   TEST_CASE("scatter_add adds entries with the same index") {
     CHECK(mismatch(scatter_add(tensor({1, 10, 100}), index_tensor({2, 0, 2}), 0, 4), tensor({10, 0, 101, 0}), 0) == "");
-    CHECK(mismatch(scatter_add(tensor({{1, 2}, {3, 4}}), index_tensor({1, 1}), 0, 2), tensor({{0, 0}, {4, 6}}), 0) == "");
-    CHECK(mismatch(scatter_add(tensor({{1, 2}, {3, 4}}), index_tensor({1, 1}), 1, 3), tensor({{0, 3, 0}, {0, 7, 0}}), 0) == "");
+    CHECK(mismatch(scatter_add(tensor({{1, 2}, {3, 4}}), index_tensor({1, 1}), 0, 2), tensor({{0, 0}, {4, 6}}), 0) ==
+          "");
+    CHECK(mismatch(scatter_add(tensor({{1, 2}, {3, 4}}), index_tensor({1, 1}), 1, 3), tensor({{0, 3, 0}, {0, 7, 0}}),
+                   0) == "");
   }
 
   TEST_CASE("take_along_axis and its transpose treat every row with its own indices") {
     const Tensor x = tensor({{10, 11, 12}, {20, 21, 22}});
     const Tensor columns = index_tensor(std::vector<std::int64_t>{2, 0, 1, 1}, {2, 2});
     CHECK(mismatch(take_along_axis(x, columns, 1), tensor({{12, 10}, {21, 21}}), 0) == "");
-    CHECK(mismatch(scatter_add_along_axis(tensor({{1, 2}, {3, 4}}), columns, -1, 3), tensor({{2, 0, 1}, {0, 7, 0}}), 0) == "");
+    CHECK(mismatch(scatter_add_along_axis(tensor({{1, 2}, {3, 4}}), columns, -1, 3), tensor({{2, 0, 1}, {0, 7, 0}}),
+                   0) == "");
     const Tensor rows = index_tensor(std::vector<std::int64_t>{1, 0, 1}, {1, 3});
     CHECK(mismatch(take_along_axis(x, rows, 0), tensor({{20, 11, 22}}), 0) == "");
   }

@@ -50,9 +50,8 @@ TEST_SUITE("operation table") {
   }
 
   TEST_CASE("every derivative agrees with difference quotients, in both modes, to the order of its row") {
-    for_each_row([](const OpCase& row, const Map& map, Sampler& sampler) {
-      return check_gradients(map, row.order, sampler);
-    });
+    for_each_row(
+        [](const OpCase& row, const Map& map, Sampler& sampler) { return check_gradients(map, row.order, sampler); });
   }
 
   TEST_CASE("a bundle of three sweeps equals three sweeps, also inside a bundle of two") {
@@ -105,7 +104,7 @@ TEST_SUITE("operation table") {
       for (std::int32_t slot = 0; slot < tape.size(); ++slot) seen.insert(static_cast<int>(tape.node(slot).op->code));
     }
     for (int code = 0; code < kOpCount; ++code) {
-      INFO("operation code ", code, ": a kernel or rule in engine/op_code.h without a row in tests/support/op_cases_*.cpp");
+      INFO(name_of(static_cast<OpCode>(code)), " has no row in tests/support/op_cases_*.cpp");
       CHECK(seen.count(code) == 1);
     }
   }

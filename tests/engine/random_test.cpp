@@ -113,7 +113,8 @@ TEST_SUITE("random numbers") {
       const std::vector<double> a = values(d.draw, 21, 0, n + 2);
       CHECK(std::abs(correlation(std::vector(a.begin(), a.end() - 1), std::vector(a.begin() + 1, a.end()), d)) < bound);
       CHECK(std::abs(correlation(std::vector(a.begin(), a.end() - 2), std::vector(a.begin() + 2, a.end()), d)) < bound);
-      for (const auto& b : {values(d.draw, 21, 1, n + 2), values(d.draw, 22, 0, n + 2), values(d.draw, 21, 1ull << 40, n + 2)}) {
+      for (const auto& b :
+           {values(d.draw, 21, 1, n + 2), values(d.draw, 22, 0, n + 2), values(d.draw, 21, 1ull << 40, n + 2)}) {
         CHECK(std::abs(correlation(a, b, d)) < bound);
       }
     }
@@ -162,9 +163,14 @@ TEST_SUITE("random numbers") {
   }
 
   TEST_CASE("keys and types that do not fit are refused") {
-    CHECK(lacks(message_of([] { random_uniform(RandomKey(1, tensor(2.0)), {3}); }), {"[random_uniform]", "int64", "float64"}) == "");
-    CHECK(lacks(message_of([] { random_normal(RandomKey(1, index_tensor({1, 2})), {3}); }), {"[random_normal]", "[2]"}) == "");
-    CHECK(lacks(message_of([] { random_rademacher(RandomKey(1, 2), {3}, DType::Int64); }), {"[random_rademacher]", "int64"}) == "");
+    CHECK(lacks(message_of([] { random_uniform(RandomKey(1, tensor(2.0)), {3}); }),
+                {"[random_uniform]", "int64", "float64"}) == "");
+    CHECK(lacks(message_of([] {
+                  random_normal(RandomKey(1, index_tensor({1, 2})), {3});
+                }),
+                {"[random_normal]", "[2]"}) == "");
+    CHECK(lacks(message_of([] { random_rademacher(RandomKey(1, 2), {3}, DType::Int64); }),
+                {"[random_rademacher]", "int64"}) == "");
     CHECK(lacks(message_of([] { random_uniform(RandomKey(1, 2), {-1}); }), {"["}) == "");
     CHECK(lacks(message_of([] { random_permutation(RandomKey(1, 2), -1); }), {"[random_permutation]", "-1"}) == "");
   }

@@ -71,8 +71,8 @@ const Family kFamilies[] = {{"logistic", softplus, logistic, constant_growth},
 
 std::vector<double> sample_points() {
   std::vector<double> points;
-  for (double x : {1e-9, 1e-3, 0.25, 0.75, 1.0, 2.5, 5.0, 8.0, 12.0, 20.0, 30.0, 37.0, 50.0, 88.0, 104.0, 300.0, 700.0,
-                   746.0, 1e3, 3e3, 1e4}) {
+  for (double x : {1e-9, 1e-3, 0.25, 0.75,  1.0,   2.5,   5.0,   8.0, 12.0, 20.0, 30.0,
+                   37.0, 50.0, 88.0, 104.0, 300.0, 700.0, 746.0, 1e3, 3e3,  1e4}) {
     points.push_back(x);
     points.push_back(-x);
   }
@@ -82,7 +82,8 @@ std::vector<double> sample_points() {
 // How far derivative k of a family at x may be from its closed form.
 double tolerance(const Family& family, DType dtype, double x, int k, const Real (&exact)[5]) {
   const double growth = family.growth(x);
-  const double smallest = dtype == DType::Float32 ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
+  const double smallest =
+      dtype == DType::Float32 ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
   double scale = static_cast<double>(std::abs(exact[k])) * growth;
   if (k == 0 && x < 0) scale *= growth;
   if (k > 2) scale = static_cast<double>(exact[2]) * growth * growth;
@@ -113,7 +114,8 @@ void check_family(const Family& family, DType dtype, int modes) {
     for (int k = 0; k <= 4; ++k) {
       const double got = results[static_cast<std::size_t>(k)].at({static_cast<std::int64_t>(i)});
       const double expected = static_cast<double>(exact[k]), allowed = tolerance(family, dtype, xs[i], k, exact);
-      INFO(family.name, " ", dtype, ", derivative ", k, " at ", xs[i], ": ", got, " instead of ", expected, ", modes ", modes);
+      INFO(family.name, " ", dtype, ", derivative ", k, " at ", xs[i], ": ", got, " instead of ", expected, ", modes ",
+           modes);
       CHECK(std::isfinite(got));
       CHECK(std::abs(got - expected) <= allowed);
       if (k < 3) CHECK(got >= 0);

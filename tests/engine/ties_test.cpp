@@ -17,7 +17,8 @@ namespace {
 
 // The gradient of the sum of f at x in both modes; a sentence if they are not as expected. The function must treat the
 // entries so that the Jacobian's column sums are its gradient: any function does.
-std::string slopes_differ(const TensorFunction& f, const std::vector<Tensor>& points, const std::vector<Tensor>& expected) {
+std::string slopes_differ(const TensorFunction& f, const std::vector<Tensor>& points,
+                          const std::vector<Tensor>& expected) {
   Tape tape;
   std::vector<Tensor> xs;
   for (const Tensor& point : points) xs.push_back(tape.watch(point));
@@ -74,8 +75,11 @@ TEST_SUITE("ties and kinks") {
 
   TEST_CASE("sort keeps the order of equals, and the slope follows the entry") {
     // sorted: -1 (from 1), 0 (from 3), 1 (from 0), 1 (from 2); weights 1, 10, 100, 1000.
-    CHECK(slopes_differ([](const Arguments& a) { return sort(a[0]) * tensor({1.0, 10.0, 100.0, 1000.0}); },
-                        {tensor({1.0, -1.0, 1.0, 0.0})}, {tensor({100.0, 1.0, 1000.0, 10.0})}) == "");
+    CHECK(slopes_differ(
+              [](const Arguments& a) {
+                return sort(a[0]) * tensor({1.0, 10.0, 100.0, 1000.0});
+              },
+              {tensor({1.0, -1.0, 1.0, 0.0})}, {tensor({100.0, 1.0, 1000.0, 10.0})}) == "");
     const std::vector<std::int64_t> expected{1, 3, 0, 2};
     CHECK(argsort(tensor({1.0, -1.0, 1.0, 0.0})).to_vector<std::int64_t>() == expected);
     CHECK(argmax(tensor({1.0, 4.0, 4.0, 0.0}), 0).item() == 1);

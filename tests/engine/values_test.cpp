@@ -45,7 +45,8 @@ const Unary kUnary[] = {
     {"erfc", erfc, [](Real x) { return std::erfc(x); }, -4, 4},
     {"relu", relu, [](Real x) { return x > 0 ? x : Real(0); }, -5, 5},
     {"softplus", softplus, [](Real x) { return std::log1p(std::exp(x)); }, -30, 30},
-    {"normal_pdf", normal_pdf, [](Real x) { return std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi_v<Real>); }, -4, 4},
+    {"normal_pdf", normal_pdf, [](Real x) { return std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi_v<Real>); },
+     -4, 4},
     {"normal_cdf", normal_cdf, [](Real x) { return std::erfc(-x / std::sqrt(Real(2))) / 2; }, -4, 4}};
 
 // The largest relative condition number |x f'(x)/f(x)| of the functions above on their ranges is about 30 (exp and the
@@ -116,7 +117,8 @@ TEST_SUITE("values") {
     CHECK(mismatch(minimum(1.0, x), tensor({-inf, 1.0, nan}), 0) == "");
     CHECK(mismatch(logsumexp(tensor({{-inf, -inf}, {inf, 0.0}, {0.0, nan}}), {1}), tensor({-inf, inf, nan}), 0) == "");
     CHECK(mismatch(logsumexp(tensor({{1000, 1000}, {-1000, -1000}}), {1}),
-                   tensor({1000 + std::numbers::ln2, -1000 + std::numbers::ln2}), rounding_tolerance(DType::Float64, 1000)) == "");
+                   tensor({1000 + std::numbers::ln2, -1000 + std::numbers::ln2}),
+                   rounding_tolerance(DType::Float64, 1000)) == "");
     CHECK(std::isnan(max(tensor({1.0, nan, 3.0})).item()));
     CHECK(mismatch(sort(tensor({nan, 2.0, -inf, 1.0})), tensor({-inf, 1.0, 2.0, nan}), 0) == "");
     CHECK(mismatch(log_cosh(tensor({-1e4, 1e4})), tensor({1e4 - std::numbers::ln2, 1e4 - std::numbers::ln2}),
@@ -136,7 +138,8 @@ TEST_SUITE("values") {
     CHECK(prod(x).item() == -72);
     CHECK(mismatch(argmax(x, 0), index_tensor({0, 0, 1}), 0) == "");
     CHECK(mismatch(argmax(x, -1), index_tensor({2, 2}), 0) == "");
-    CHECK(mismatch(softmax(tensor({0, std::numbers::ln2, 0})), tensor({0.25, 0.5, 0.25}), rounding_tolerance(DType::Float64, 1)) == "");
+    CHECK(mismatch(softmax(tensor({0, std::numbers::ln2, 0})), tensor({0.25, 0.5, 0.25}),
+                   rounding_tolerance(DType::Float64, 1)) == "");
     CHECK(sum(zeros({0, 3}), {0}).shape() == Shape{3});
     CHECK(sum(zeros({0})).item() == 0);
     CHECK(mismatch(prod(zeros({2, 0}), {1}), ones({2}), 0) == "");
@@ -156,6 +159,18 @@ TEST_SUITE("values") {
     CHECK(mismatch(matmul(zeros({2, 0}), zeros({0, 3})), zeros({2, 3}), 0) == "");
     CHECK(dot(a, a).item() == 91);
     CHECK(mismatch(outer(tensor({1, 2}), tensor({3, 4, 5})), tensor({{3, 4, 5}, {6, 8, 10}}), 0) == "");
+  }
+
+  TEST_CASE("integers have the arithmetic that stays among them") {
+    const Tensor a = index_tensor({5, -3, 0}), b = index_tensor({2, -3, 7});
+    CHECK(mismatch(a + b, index_tensor({7, -6, 7}), 0) == "");
+    CHECK(mismatch(a * b - a, index_tensor({5, 12, 0}), 0) == "");
+    CHECK(mismatch(maximum(a, b), index_tensor({5, -3, 7}), 0) == "");
+    CHECK(mismatch(equal(a, b), index_tensor({0, 1, 0}), 0) == "");
+    CHECK(mismatch(where(less(a, b), a, b), index_tensor({2, -3, 0}), 0) == "");
+    CHECK(sum(a).dtype() == DType::Int64);
+    CHECK(max(b).item() == 7);
+    CHECK((a + 1.0).dtype() == DType::Int64);
   }
 
   TEST_CASE("choices and conversions") {

@@ -81,13 +81,22 @@ TEST_CASE("L-BFGS finds the minimum of Rosenbrock's function in 2 and in 20 dime
   }
 }
 
-TEST_CASE("every accepted step decreases the objective") {
+TEST_CASE("every accepted step decreases the objective and satisfies the strong Wolfe conditions") {
+  const LbfgsOptions options{.max_iterations = 1};
   LbfgsState state = lbfgs_start(rosenbrock, rosenbrock_start(6));
-  double last = state.value;
   for (int i = 0; i < 30; ++i) {
-    lbfgs_continue(rosenbrock, state, {.max_iterations = 1});
-    CHECK(state.value < last);
-    last = state.value;
+    const LbfgsState before = state;
+    lbfgs_continue(rosenbrock, state, options);
+    CHECK(state.value < before.value);
+    // Along s = x₊ - x the conditions read as along the direction, both sides multiplied by the step.
+    double slope_before = 0, slope_after = 0;
+    for (std::size_t k = 0; k < 6; ++k) {
+      slope_before += before.gradient[k] * (state.x[k] - before.x[k]);
+      slope_after += state.gradient[k] * (state.x[k] - before.x[k]);
+    }
+    const double rounding = rounding_tolerance(DType::Float64, before.value, 6);
+    CHECK(state.value <= before.value + options.line_search.c1 * slope_before + rounding);
+    CHECK(std::abs(slope_after) <= options.line_search.c2 * std::abs(slope_before) + rounding);
     Vector gradient(6);
     CHECK(rosenbrock(state.x, gradient) == state.value);  // the state belongs to its iterate exactly
     CHECK(gradient == state.gradient);

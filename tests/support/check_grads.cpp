@@ -19,7 +19,8 @@ std::string wrong_type(const Tensors& got, const Shape& bundle, const Tensors& l
   for (std::size_t i = 0; i < like.size(); ++i) {
     const Shape expected = bundle + like[i].shape();
     if (got[i].shape() == expected && got[i].dtype() == like[i].dtype()) continue;
-    return str("number ", i, " is ", got[i].dtype(), " ", got[i].shape(), ", expected ", like[i].dtype(), " ", expected);
+    return str("number ", i, " is ", got[i].dtype(), " ", got[i].shape(), ", expected ", like[i].dtype(), " ",
+               expected);
   }
   return {};
 }
@@ -140,9 +141,10 @@ std::string check_adjoint(const Map& map, Sampler& sampler) {
   if (!wrong.empty()) return str("vjp of ", map.path, ": ", wrong);
   const double forward = inner(cts, tangents), reverse = inner(cotangents, ts);
   const double scale = absolute_inner(cts, tangents) + absolute_inner(cotangents, ts);
-  if (std::abs(forward - reverse) <= rounding_tolerance(map.precision, scale, total_size(ts) + total_size(cts))) return {};
-  return str("modes of ", map.path, " are not adjoint: <ct, jvp(t)> = ", forward, ", <vjp(ct), t> = ", reverse, " (seed ",
-             sampler.seed(), ")");
+  if (std::abs(forward - reverse) <= rounding_tolerance(map.precision, scale, total_size(ts) + total_size(cts)))
+    return {};
+  return str("modes of ", map.path, " are not adjoint: <ct, jvp(t)> = ", forward, ", <vjp(ct), t> = ", reverse,
+             " (seed ", sampler.seed(), ")");
 }
 
 std::string check_gradients(const Map& map, int order, Sampler& sampler) {

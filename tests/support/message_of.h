@@ -22,7 +22,8 @@ std::string message_of(Call&& call) {
 // Empty if the message begins with the first part and contains all others; otherwise a sentence saying what is missing.
 inline std::string lacks(const std::string& message, std::initializer_list<std::string_view> parts) {
   if (message.empty()) return "nothing was thrown";
-  if (message.rfind(*parts.begin(), 0) != 0) return "does not begin with " + std::string(*parts.begin()) + ": " + message;
+  if (message.rfind(*parts.begin(), 0) != 0)
+    return "does not begin with " + std::string(*parts.begin()) + ": " + message;
   for (std::string_view part : parts) {
     if (message.find(part) == std::string::npos) return "does not contain " + std::string(part) + ": " + message;
   }

@@ -38,7 +38,10 @@ Argument given(const Shape& shape, std::vector<double> values) {
 }
 
 Argument integers(const Shape& shape, std::vector<double> values) {
-  return {.shape = shape, .sampling = Sampling::Given, .values = std::move(values), .integer = true,
+  return {.shape = shape,
+          .sampling = Sampling::Given,
+          .values = std::move(values),
+          .integer = true,
           .differentiable = false};
 }
 
@@ -61,11 +64,16 @@ namespace {
 
 Tensor draw(const Argument& argument, Sampler& sampler) {
   switch (argument.sampling) {
-    case Sampling::Uniform: return sampler.uniform(argument.shape, argument.low, argument.high);
-    case Sampling::BothSigns: return sampler.both_signs(argument.shape, argument.low, argument.high);
-    case Sampling::Spaced: return sampler.spaced(argument.shape, argument.low, argument.high);
-    case Sampling::Given: return tensor(argument.values, argument.shape);
-    case Sampling::IncludingZero: break;
+    case Sampling::Uniform:
+      return sampler.uniform(argument.shape, argument.low, argument.high);
+    case Sampling::BothSigns:
+      return sampler.both_signs(argument.shape, argument.low, argument.high);
+    case Sampling::Spaced:
+      return sampler.spaced(argument.shape, argument.low, argument.high);
+    case Sampling::Given:
+      return tensor(argument.values, argument.shape);
+    case Sampling::IncludingZero:
+      break;
   }
   std::vector<double> values = sampler.uniform(argument.shape, argument.low, argument.high).to_vector<double>();
   values.at(0) = 0;
@@ -101,11 +109,16 @@ Tensor every_second(const Tensor& x) {
 
 Tensor lay_out(const Tensor& x, Layout layout) {
   switch (layout) {
-    case Layout::RowMajor: return x;
-    case Layout::Transposed: return transpose(copied(transpose(x)));
-    case Layout::Flipped: return flip(copied(flip(x, all_axes(x.rank()))), all_axes(x.rank()));
-    case Layout::Strided: return every_second(x);
-    case Layout::Broadcast: break;
+    case Layout::RowMajor:
+      return x;
+    case Layout::Transposed:
+      return transpose(copied(transpose(x)));
+    case Layout::Flipped:
+      return flip(copied(flip(x, all_axes(x.rank()))), all_axes(x.rank()));
+    case Layout::Strided:
+      return every_second(x);
+    case Layout::Broadcast:
+      break;
   }
   return broadcast_to(copied(slice(x, 0, 0, 1)), x.shape());
 }

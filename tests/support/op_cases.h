@@ -28,10 +28,10 @@ enum class Sampling {
 // How an argument lies in memory. Kernels must not care.
 enum class Layout {
   RowMajor,
-  Transposed,   // the transpose of a row-major array
-  Flipped,      // negative strides along every axis
-  Strided,      // every second entry of a longer row
-  Broadcast     // stride 0 along the first axis: all rows equal
+  Transposed,  // the transpose of a row-major array
+  Flipped,     // negative strides along every axis
+  Strided,     // every second entry of a longer row
+  Broadcast    // stride 0 along the first axis: all rows equal
 };
 
 struct Argument {
@@ -40,11 +40,11 @@ struct Argument {
   double low = -1, high = 1;
   std::vector<double> values = {};  // for Sampling::Given
   Layout layout = Layout::RowMajor;
-  bool integer = false;         // int64: indices and counters
-  bool differentiable = true;   // derivatives with respect to it are checked
+  bool integer = false;        // int64: indices and counters
+  bool differentiable = true;  // derivatives with respect to it are checked
 
-  Argument in(Layout other) const;   // the same argument in another layout
-  Argument held() const;             // the same argument, not differentiated
+  Argument in(Layout other) const;  // the same argument in another layout
+  Argument held() const;            // the same argument, not differentiated
 };
 
 Argument uniform(const Shape& shape, double low = -2, double high = 2);

@@ -47,9 +47,12 @@ const BinaryCase kSmooth[] = {{"add", add, -2, 2, -2, 2},
                               {"div", div, -2, 2, 0.7, 2},
                               {"pow", pow, 0.6, 2, -2, 3}};
 // Which argument is larger must not change under a small step: the second lies between the values of the first.
-const std::pair<const char*, Binary> kComparing[] = {{"maximum", maximum},       {"minimum", minimum},
-                                                     {"equal", equal},           {"less", less},
-                                                     {"less_equal", less_equal}, {"greater", greater},
+const std::pair<const char*, Binary> kComparing[] = {{"maximum", maximum},
+                                                     {"minimum", minimum},
+                                                     {"equal", equal},
+                                                     {"less", less},
+                                                     {"less_equal", less_equal},
+                                                     {"greater", greater},
                                                      {"greater_equal", greater_equal}};
 
 void add_smooth(std::vector<OpCase>& cases) {
@@ -108,18 +111,30 @@ void add_numbers(std::vector<OpCase>& cases) {
                      .arguments = {std::move(argument)},
                      .order = 3});
   };
-  add_row("x + 1.5", [](const Tensor& x) { return x + 1.5; }, uniform({3}));
-  add_row("1.5 - x", [](const Tensor& x) { return 1.5 - x; }, uniform({3}));
-  add_row("x - 1.5", [](const Tensor& x) { return x - 1.5; }, uniform({3}));
-  add_row("-2.5 x", [](const Tensor& x) { return -2.5 * x; }, uniform({3}));
-  add_row("x / 3", [](const Tensor& x) { return x / 3.0; }, uniform({3}));
-  add_row("2 / x", [](const Tensor& x) { return 2.0 / x; }, both_signs({3}, 0.7, 2));
-  add_row("x^1.5", [](const Tensor& x) { return pow(x, 1.5); }, uniform({3}, 0.6, 2));
-  add_row("1.5^x", [](const Tensor& x) { return pow(1.5, x); }, uniform({3}));
-  add_row("maximum(x, 0.25)", [](const Tensor& x) { return maximum(x, 0.25); }, given({3}, {1.0, -1.0, 0.0}));
-  add_row("minimum(0.25, x)", [](const Tensor& x) { return minimum(0.25, x); }, given({3}, {1.0, -1.0, 0.0}));
-  add_row("clamp", [](const Tensor& x) { return clamp(x, -0.5, 1.0); }, given({4}, {-1.0, 0.25, 0.75, 2.0}));
-  add_row("-x x", [](const Tensor& x) { return -x * x; }, uniform({3}));
+  add_row(
+      "x + 1.5", [](const Tensor& x) { return x + 1.5; }, uniform({3}));
+  add_row(
+      "1.5 - x", [](const Tensor& x) { return 1.5 - x; }, uniform({3}));
+  add_row(
+      "x - 1.5", [](const Tensor& x) { return x - 1.5; }, uniform({3}));
+  add_row(
+      "-2.5 x", [](const Tensor& x) { return -2.5 * x; }, uniform({3}));
+  add_row(
+      "x / 3", [](const Tensor& x) { return x / 3.0; }, uniform({3}));
+  add_row(
+      "2 / x", [](const Tensor& x) { return 2.0 / x; }, both_signs({3}, 0.7, 2));
+  add_row(
+      "x^1.5", [](const Tensor& x) { return pow(x, 1.5); }, uniform({3}, 0.6, 2));
+  add_row(
+      "1.5^x", [](const Tensor& x) { return pow(1.5, x); }, uniform({3}));
+  add_row(
+      "maximum(x, 0.25)", [](const Tensor& x) { return maximum(x, 0.25); }, given({3}, {1.0, -1.0, 0.0}));
+  add_row(
+      "minimum(0.25, x)", [](const Tensor& x) { return minimum(0.25, x); }, given({3}, {1.0, -1.0, 0.0}));
+  add_row(
+      "clamp", [](const Tensor& x) { return clamp(x, -0.5, 1.0); }, given({4}, {-1.0, 0.25, 0.75, 2.0}));
+  add_row(
+      "-x x", [](const Tensor& x) { return -x * x; }, uniform({3}));
 }
 
 void add_where(std::vector<OpCase>& cases) {
@@ -143,10 +158,11 @@ void add_layouts(std::vector<OpCase>& cases) {
   const Layout layouts[] = {Layout::Transposed, Layout::Flipped, Layout::Strided, Layout::Broadcast};
   for (Layout a : layouts) {
     for (Layout b : layouts) {
-      cases.push_back({.name = "mul of views " + std::to_string(static_cast<int>(a)) + std::to_string(static_cast<int>(b)),
-                       .function = of_two(mul),
-                       .arguments = {uniform({3, 2}).in(a), uniform({2, 3, 2}).in(b)},
-                       .order = 1});
+      cases.push_back(
+          {.name = "mul of views " + std::to_string(static_cast<int>(a)) + std::to_string(static_cast<int>(b)),
+           .function = of_two(mul),
+           .arguments = {uniform({3, 2}).in(a), uniform({2, 3, 2}).in(b)},
+           .order = 1});
     }
   }
 }

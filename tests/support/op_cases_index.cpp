@@ -66,9 +66,10 @@ void add_sorts(std::vector<OpCase>& cases) {
     cases.push_back({.name = "sort" + text,
                      .function = [axis](const std::vector<Tensor>& x) { return sort(x[0], axis); },
                      .arguments = {spaced({3, 4})}});
-    cases.push_back({.name = "argsort" + text,
-                     .function = [axis](const std::vector<Tensor>& x) { return cast(argsort(x[0], axis), x[0].dtype()); },
-                     .arguments = {spaced({3, 4}).in(Layout::Transposed)}});
+    cases.push_back(
+        {.name = "argsort" + text,
+         .function = [axis](const std::vector<Tensor>& x) { return cast(argsort(x[0], axis), x[0].dtype()); },
+         .arguments = {spaced({3, 4}).in(Layout::Transposed)}});
   }
   cases.push_back({.name = "sort of squares",
                    .function = [](const std::vector<Tensor>& x) { return x[0] * sort(square(x[0])); },

@@ -44,17 +44,21 @@ void add_shapes(std::vector<OpCase>& cases) {
 }
 
 void add_transposes(std::vector<OpCase>& cases) {
-  cases.push_back(product_case("matmul A'B", [](const Tensor& a, const Tensor& b) { return matmul(transpose(a), b); },
-                               uniform({3, 2}), uniform({3, 4})));
-  cases.push_back(product_case("matmul AB'", [](const Tensor& a, const Tensor& b) { return matmul(a, transpose(b)); },
-                               uniform({2, 3}), uniform({4, 3})));
+  cases.push_back(product_case(
+      "matmul A'B", [](const Tensor& a, const Tensor& b) { return matmul(transpose(a), b); }, uniform({3, 2}),
+      uniform({3, 4})));
+  cases.push_back(product_case(
+      "matmul AB'", [](const Tensor& a, const Tensor& b) { return matmul(a, transpose(b)); }, uniform({2, 3}),
+      uniform({4, 3})));
   cases.push_back(product_case(
       "matmul A'B'", [](const Tensor& a, const Tensor& b) { return matmul(transpose(a), transpose(b)); },
       uniform({3, 2}), uniform({4, 3})));
   cases.push_back(product_case(
       "matmul of permuted batches",
-      [](const Tensor& a, const Tensor& b) { return matmul(permute(a, {1, 2, 0}), transpose(b)); }, uniform({3, 2, 2}),
-      uniform({2, 4, 3})));
+      [](const Tensor& a, const Tensor& b) {
+        return matmul(permute(a, {1, 2, 0}), transpose(b));
+      },
+      uniform({3, 2, 2}), uniform({2, 4, 3})));
   cases.push_back({.name = "matmul AA'",
                    .function = [](const std::vector<Tensor>& x) { return matmul(x[0], transpose(x[0])); },
                    .arguments = {uniform({2, 3})},
@@ -68,9 +72,9 @@ void add_transposes(std::vector<OpCase>& cases) {
 void add_layouts(std::vector<OpCase>& cases) {
   for (Layout a : {Layout::RowMajor, Layout::Transposed, Layout::Flipped, Layout::Strided, Layout::Broadcast}) {
     for (Layout b : {Layout::RowMajor, Layout::Transposed, Layout::Flipped, Layout::Strided, Layout::Broadcast}) {
-      cases.push_back(product_case(
-          "matmul of views " + std::to_string(static_cast<int>(a)) + std::to_string(static_cast<int>(b)), matmul,
-          uniform({5, 3}).in(a), uniform({3, 4}).in(b), 1));
+      cases.push_back(
+          product_case("matmul of views " + std::to_string(static_cast<int>(a)) + std::to_string(static_cast<int>(b)),
+                       matmul, uniform({5, 3}).in(a), uniform({3, 4}).in(b), 1));
     }
   }
   cases.push_back(product_case("matmul of a batch of views", matmul, uniform({2, 3, 2}).in(Layout::Broadcast),

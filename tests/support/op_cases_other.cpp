@@ -63,10 +63,11 @@ void add_checkpoints(std::vector<OpCase>& cases) {
 }
 
 void add_casts(std::vector<OpCase>& cases) {
-  cases.push_back({.name = "cast to float32 and back",
-                   .function = [](const Arguments& x) { return cast(square(cast(x[0], DType::Float32)), x[0].dtype()); },
-                   .arguments = {uniform({2, 3})},
-                   .precision = DType::Float32});
+  cases.push_back(
+      {.name = "cast to float32 and back",
+       .function = [](const Arguments& x) { return cast(square(cast(x[0], DType::Float32)), x[0].dtype()); },
+       .arguments = {uniform({2, 3})},
+       .precision = DType::Float32});
   cases.push_back({.name = "cast to float64 and back",
                    .function = [](const Arguments& x) { return cast(exp(cast(x[0], DType::Float64)), x[0].dtype()); },
                    .arguments = {uniform({3})}});
@@ -81,18 +82,18 @@ void add_casts(std::vector<OpCase>& cases) {
 
 void add_random(std::vector<OpCase>& cases) {
   const auto add = [&](const char* name, Tensor (*draw)(const RandomKey&, const Shape&, DType)) {
-    cases.push_back({.name = name,
-                     .function = [draw](const Arguments& x) {
-                       return x[0] * draw(RandomKey(7, x[1]), x[0].shape(), x[0].dtype());
-                     },
-                     .arguments = {uniform({2, 3}), integers({}, {5})}});
+    cases.push_back(
+        {.name = name,
+         .function = [draw](const Arguments& x) { return x[0] * draw(RandomKey(7, x[1]), x[0].shape(), x[0].dtype()); },
+         .arguments = {uniform({2, 3}), integers({}, {5})}});
   };
   add("random_uniform", random_uniform);
   add("random_normal", random_normal);
   add("random_rademacher", random_rademacher);
-  cases.push_back({.name = "random_permutation",
-                   .function = [](const Arguments& x) { return gather(x[0], random_permutation(RandomKey(7, x[1]), 4)); },
-                   .arguments = {uniform({4, 2}), integers({}, {5})}});
+  cases.push_back(
+      {.name = "random_permutation",
+       .function = [](const Arguments& x) { return gather(x[0], random_permutation(RandomKey(7, x[1]), 4)); },
+       .arguments = {uniform({4, 2}), integers({}, {5})}});
 }
 
 // Rules meeting rules: the same value used twice, a constant factor, a chain of all kinds of operations.
@@ -102,7 +103,10 @@ void add_compositions(std::vector<OpCase>& cases) {
                    .arguments = {uniform({3}, 0.7, 2)},
                    .order = 4});
   cases.push_back({.name = "a constant factor",
-                   .function = [](const Arguments& x) { return sin(x[0]) * tensor({0.5, -2.0, 3.0}, x[0].dtype()); },
+                   .function =
+                       [](const Arguments& x) {
+                         return sin(x[0]) * tensor({0.5, -2.0, 3.0}, x[0].dtype());
+                       },
                    .arguments = {uniform({2, 3})},
                    .order = 4});
   cases.push_back({.name = "a normalised layer",

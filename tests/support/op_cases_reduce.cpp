@@ -40,9 +40,9 @@ const ReductionShape kShapes[] = {
 
 // Every reduction over every shape. The entries are distinct, so that max and min have no ties.
 void add_all_shapes(std::vector<OpCase>& cases) {
-  const std::pair<const char*, Reduction> reductions[] = {{"sum", sum}, {"mean", mean},           {"variance", variance},
-                                                          {"max", max}, {"min", min},             {"prod", prod},
-                                                          {"logsumexp", logsumexp}};
+  const std::pair<const char*, Reduction> reductions[] = {
+      {"sum", sum}, {"mean", mean}, {"variance", variance},  {"max", max},
+      {"min", min}, {"prod", prod}, {"logsumexp", logsumexp}};
   for (const auto& [name, f] : reductions) {
     for (const ReductionShape& s : kShapes) {
       cases.push_back(reduction_case(std::string(name) + s.text, f, spaced(s.shape), s.axes, s.keep_axes, 2));
@@ -87,9 +87,10 @@ void add_others(std::vector<OpCase>& cases) {
                      .function = [axis](const std::vector<Tensor>& x) { return softmax(x[0], axis); },
                      .arguments = {uniform({2, 3})},
                      .order = 3});
-    cases.push_back({.name = axis == 0 ? "argmax of columns" : "argmax of rows",
-                     .function = [axis](const std::vector<Tensor>& x) { return cast(argmax(x[0], axis), x[0].dtype()); },
-                     .arguments = {spaced({2, 3})}});
+    cases.push_back(
+        {.name = axis == 0 ? "argmax of columns" : "argmax of rows",
+         .function = [axis](const std::vector<Tensor>& x) { return cast(argmax(x[0], axis), x[0].dtype()); },
+         .arguments = {spaced({2, 3})}});
   }
   for (const Shape& target : {Shape{}, Shape{3}, Shape{2, 1}, Shape{1, 1, 1}, Shape{4, 2, 3}}) {
     cases.push_back({.name = str("sum_to ", target),

@@ -1,6 +1,7 @@
 // A three-layer input-convex network for engine tests, written out with public operations only (Amos et al. 2017):
 //
-//   z_0 = softplus(x W_0' + b_0),   z_k = softplus(z_{k-1} softplus(V_k)' + x W_k' + b_k),   u(x) = z_2 · softplus(v) + x · w
+//   z_0 = softplus(x W_0' + b_0),   z_k = softplus(z_{k-1} softplus(V_k)' + x W_k' + b_k),   u(x) = z_2 · softplus(v) +
+//   x · w
 //
 // The library's own networks are in models/; the engine may not know them, and neither may its tests.
 #pragma once
@@ -53,10 +54,11 @@ struct SmallIcnn {
 };
 
 inline SmallIcnn make_small_icnn(std::int64_t dim, std::int64_t hidden, Sampler& sampler) {
-  SmallIcnn icnn{sampler.uniform({hidden, dim}), sampler.uniform({hidden}), {}, sampler.uniform({hidden}),
-                 sampler.uniform({dim})};
+  SmallIcnn icnn{
+      sampler.uniform({hidden, dim}), sampler.uniform({hidden}), {}, sampler.uniform({hidden}), sampler.uniform({dim})};
   for (int k = 0; k < 2; ++k) {
-    icnn.layers.push_back({sampler.uniform({hidden, dim}), sampler.uniform({hidden, hidden}), sampler.uniform({hidden})});
+    icnn.layers.push_back(
+        {sampler.uniform({hidden, dim}), sampler.uniform({hidden, hidden}), sampler.uniform({hidden})});
   }
   return icnn;
 }

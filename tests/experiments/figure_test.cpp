@@ -1,0 +1,121 @@
+// Figures: data and script are complete without gnuplot, and the picture is drawn where there is one.
+#include "experiments/support/figure.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "engine/ops.h"
+#include "tests/experiments/temporary_folder.h"
+#include "tests/support/message_of.h"
+
+using namespace brenier;
+using namespace brenier::experiments;
+using brenier::testing::lacks;
+using brenier::testing::message_of;
+using brenier::testing::TemporaryFolder;
+
+namespace {
+
+HeatMaps two_maps() {
+  return {.name = "maps",
+          .title = "it's a \"title\"",
+          .color_label = "error (1)",
+          .panels = {{.title = "left", .values = tensor({{1.0, 2.0}, {3.0, std::nan("")}})},
+                     {.title = "right_1", .values = tensor({10.0, 20.0, 30.0, 40.0})}}};
+}
+
+class WithoutPrograms {
+ public:
+  WithoutPrograms() : path_(std::getenv("PATH")) { setenv("PATH", "/nowhere", 1); }
+  ~WithoutPrograms() { setenv("PATH", path_.c_str(), 1); }
+  WithoutPrograms(const WithoutPrograms&) = delete;
+  WithoutPrograms& operator=(const WithoutPrograms&) = delete;
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+TEST_CASE("the data of heat maps are plain columns: x, y, one per panel") {
+  const TemporaryFolder folder;
+  draw(two_maps(), folder.path());
+  CHECK(read_file(folder / "maps.dat") == "# x y 'left' 'right_1'\n0 0 1 10\n1 0 2 20\n\n0 1 3 30\n1 1 NaN 40\n\n");
+  const std::string script = read_file(folder / "maps.gp");
+  CHECK(script.find("set cbrange [1:40]") != std::string::npos);
+  CHECK(script.find("'it''s a \"title\"'") != std::string::npos);
+}
+
+TEST_CASE("the colour range of a logarithmic scale leaves out zeros and spans at most five decades") {
+  const TemporaryFolder folder;
+  HeatMaps figure = two_maps();
+  figure.color_scale = Scale::Log;
+  figure.panels[0].values = tensor({{0.0, 1e-30}, {1.0, -1.0}});
+  draw(figure, folder.path());
+  CHECK(read_file(folder / "maps.gp").find("set cbrange [0.0004:40]") != std::string::npos);
+}
+
+TEST_CASE("the data of line plots are one block per curve, with gaps where an axis cannot show a point") {
+  const TemporaryFolder folder;
+  draw(LinePlot{.name = "lines",
+                .y_scale = Scale::Log,
+                .curves = {{.label = "a", .x = {1, 2, 3}, .y = {1, 0, 4}}, {.label = "b"}}},
+       folder.path());
+  CHECK(read_file(folder / "lines.dat") == "# x y of 'a'\n1 1\n\n3 4\n\n\n# x y of 'b'\nNaN NaN\n\n\n");
+}
+
+TEST_CASE("without gnuplot data and script are written and a sentence says what to do") {
+  const TemporaryFolder folder;
+  const WithoutPrograms guard;
+  const DrawnFigure drawn = draw(two_maps(), folder.path());
+  CHECK(drawn.files.size() == 2);
+  CHECK(lacks(drawn.note, {"No picture was drawn because gnuplot is missing", "apt-get install", "gnuplot maps.gp"}) ==
+        "");
+  CHECK(exists(folder / "maps.dat"));
+}
+
+TEST_CASE("with gnuplot the picture is a PNG") {
+  if (std::system("gnuplot --version > /dev/null 2>&1") != 0) {
+    MESSAGE("gnuplot is not installed; no picture is drawn in this test");
+    return;
+  }
+  const TemporaryFolder folder;
+  for (const DrawnFigure& drawn :
+       {draw(two_maps(), folder.path()),
+        draw(LinePlot{.name = "one", .curves = {{.x = {1, 2}, .y = {3, 4}}}}, folder.path())}) {
+    CHECK(drawn.note == "");
+    REQUIRE(exists(drawn.png));
+    CHECK(read_file(drawn.png).starts_with("\x89PNG\r\n"));
+  }
+}
+
+TEST_CASE("figures that cannot be drawn are refused") {
+  const TemporaryFolder folder;
+  const auto refusal = [&](const auto& figure) { return message_of([&] { draw(figure, folder.path()); }); };
+  HeatMaps uneven = two_maps(), empty_range = two_maps(), no_square = two_maps(), undefined = two_maps();
+  uneven.panels[1].values = zeros({3, 3});
+  empty_range.x = {1, 1};
+  no_square.panels[0].values = zeros({5});
+  undefined.panels[0].values = Tensor();
+  CHECK(lacks(refusal(HeatMaps{.name = "none"}), {"[draw] none has no panels"}) == "");
+  CHECK(lacks(refusal(uneven), {"[draw] the panels of maps"}) == "");
+  CHECK(lacks(refusal(empty_range), {"[draw] maps has an empty range"}) == "");
+  CHECK(lacks(refusal(no_square), {"[draw] panel 'left' of maps"}) == "");
+  CHECK(lacks(refusal(undefined), {"[draw] panel 'left' of maps"}) == "");
+  CHECK(lacks(refusal(LinePlot{.name = "none"}), {"[draw] none has no curves"}) == "");
+  CHECK(lacks(refusal(LinePlot{.name = "l", .curves = {{.label = "c", .x = {1}}}}),
+              {"[draw] curve 'c' of l has 1 x and 0 y"}) == "");
+  CHECK(folder.count() == 0);
+}
+
+TEST_CASE("grid points run along x first and include both ends") {
+  const Tensor points = grid_points({0, 1}, {2, 4}, 3);
+  CHECK(points.shape() == Shape{9, 2});
+  CHECK(points.at({1, 0}) == 0.5);
+  CHECK(points.at({1, 1}) == 2);
+  CHECK(points.at({3, 1}) == 3);
+  CHECK(points.at({8, 0}) == 1);
+  CHECK(points.at({8, 1}) == 4);
+}
