@@ -105,7 +105,8 @@ Tensor evaluate(const Op& op, std::span<const Tensor* const> inputs, const Attri
 // "[matmul] inner dimensions differ: [32, 64] and [63, 10]": throws std::invalid_argument.
 [[noreturn]] void misuse(const Op& op, const std::string& message);
 
-// Type rules of the elementwise constructors: broadcast shapes, equal floating dtypes.
+// Type rule of the elementwise constructors: broadcast shapes, equal dtypes. Which operations accept int64 is the
+// backend's business; derivatives never reach them.
 OutputType elementwise_type(const Op& op, std::span<const Tensor* const> inputs, const Attributes&);
 
 constexpr Op elementwise(const char* name, OpCode code, UnaryRule rule) {

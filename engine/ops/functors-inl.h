@@ -198,7 +198,8 @@ struct NormalCdf {
   }
 };
 struct GaussianSoftplus {
-  // For x < 0 the two terms cancel to pdf(x)/x^2: the relative error grows like x^2 rounding errors, not faster.
+  // For x < 0 the two terms, each off by about x^2 rounding errors through its exponent, cancel to pdf(x)/x^2: the
+  // relative error grows like (1 + x^2)^2 rounding errors.
   // The clamp keeps -inf * 0 out; both factors have underflowed long before.
   template <class V>
   V operator()(V x) const {
