@@ -49,6 +49,11 @@ struct Backend {
   std::array<Kernel, kOpCount> kernels{};  // null where the backend has none; apply() then says so
 };
 
+// The CPU. Its kernels are those of the best instruction set of the machine, or of the one that the environment
+// variable BRENIER_ISA names at first use: scalar, avx2 or avx512. Throws std::invalid_argument if that is not
+// available.
 const Backend& cpu_backend();
+// The name of that instruction set.
+const char* cpu_isa();
 
 }  // namespace brenier

@@ -1,11 +1,63 @@
-// The CPU as a device: aligned memory and the kernels of one instruction set.
+// The CPU as a device: aligned memory and the kernels of one instruction set, chosen at first use.
 #include "engine/backend.h"
 
+#include <cstdlib>
 #include <new>
+#include <stdexcept>
+#include <string_view>
 
 #include "engine/cpu/kernel_table.h"
+#include "engine/str.h"
 
 namespace brenier {
+
+namespace cpu {
+
+std::span<const InstructionSet> instruction_sets() {
+#if BRENIER_X86
+  const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool wide = fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, true},
+                                        {"avx2", avx2::kernel_table, fma},
+                                        {"avx512", avx512::kernel_table, wide}};
+#else
+  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, true}};
+#endif
+  return sets;
+}
+
+namespace {
+
+const InstructionSet& best() {
+  const std::span<const InstructionSet> sets = instruction_sets();
+  std::size_t i = sets.size() - 1;
+  while (!sets[i].supported) --i;
+  return sets[i];
+}
+
+const InstructionSet& named(std::string_view name) {
+  for (const InstructionSet& set : instruction_sets()) {
+    if (set.name != name) continue;
+    if (!set.supported) throw std::invalid_argument(str("[BRENIER_ISA] this machine does not support ", name));
+    return set;
+  }
+  throw std::invalid_argument(str("[BRENIER_ISA] must be scalar, avx2 or avx512, as far as compiled in, got ", name));
+}
+
+const InstructionSet& choose() {
+  const char* name = std::getenv("BRENIER_ISA");
+  return name == nullptr || *name == '\0' ? best() : named(name);
+}
+
+}  // namespace
+
+const InstructionSet& instruction_set() {
+  static const InstructionSet& chosen = choose();
+  return chosen;
+}
+
+}  // namespace cpu
 
 namespace {
 
@@ -18,8 +70,10 @@ void release(void* data, std::size_t bytes) { ::operator delete(data, bytes, kAl
 }  // namespace
 
 const Backend& cpu_backend() {
-  static const Backend backend{"cpu", allocate, release, cpu::scalar::kernel_table()};
+  static const Backend backend{"cpu", allocate, release, cpu::instruction_set().kernel_table()};
   return backend;
 }
+
+const char* cpu_isa() { return cpu::instruction_set().name; }
 
 }  // namespace brenier

@@ -1,18 +1,23 @@
 // One loop for all elementwise operations: out[i] = f(x0[i], x1[i], …).
 //
-// Each operand of a row is contiguous, a single repeated value, or strided; the loop is compiled for combinations of
-// the first two kinds, which GCC turns into SIMD code, and once more for anything else. The functors are those
-// of engine/ops/functors-inl.h. Output memory is always new, so it never overlaps an input.
+// Each operand of a row is contiguous or a single repeated value; the loop is compiled for the combinations. Where the
+// target computes on packs, the rest of a row that does not fill a pack is computed by the same instructions with some
+// lanes idle, and spaced operands are first collected: a result depends on the numbers, not on where they lie. The
+// functors are those of engine/ops/functors-inl.h. Output memory is always new, so it never overlaps an input.
 
 template <class T>
 struct Contiguous {
   const T* data;
   T operator[](std::int64_t i) const { return data[i]; }
+  Pack<T> pack(std::int64_t i) const { return load(data + i); }
+  Pack<T> part(std::int64_t i, int n) const { return load_part(data + i, n); }
 };
 template <class T>
 struct Single {
   T value;
   T operator[](std::int64_t) const { return value; }
+  Pack<T> pack(std::int64_t) const { return Pack<T>(value); }
+  Pack<T> part(std::int64_t, int) const { return Pack<T>(value); }
 };
 template <class T>
 struct Spaced {
@@ -21,10 +26,30 @@ struct Spaced {
   T operator[](std::int64_t i) const { return data[i * stride]; }
 };
 
+template <class F, class T, class... Operands>
+__attribute__((noinline)) void pack_loop(T* __restrict out, std::int64_t n, Operands... operands) {
+  constexpr int lanes = kLanes<T>;
+  const F f;
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(out + i, f(operands.pack(i)...));
+  const auto rest = static_cast<int>(n - i);
+  if (rest > 0) store_part(out + i, f(operands.part(i, rest)...), rest);
+}
+
+// Functors are written for packs, unless they say that they are for numbers.
+template <class F>
+inline constexpr bool for_numbers_only = requires {
+  F::numbers_only;
+};
+
 template <class F, class Out, class... Operands>
 void row_loop(Out* __restrict out, std::int64_t n, Operands... operands) {
-  const F f;
-  for (std::int64_t i = 0; i < n; ++i) out[i] = f(operands[i]...);
+  if constexpr (kPacksCompute<Out> && !for_numbers_only<F>) {
+    pack_loop<F>(out, n, operands...);
+  } else {
+    const F f;
+    for (std::int64_t i = 0; i < n; ++i) out[i] = f(operands[i]...);
+  }
 }
 
 // Strides 0 and 1 only, not all 0: decides one operand after another.
@@ -44,10 +69,25 @@ void dense_row(Out* out, std::int64_t n, const std::array<const In*, N>& x, cons
   }
 }
 
-template <class F, class Out, class In, std::size_t N, std::size_t... I>
-void spaced_row(Out* out, std::int64_t n, const std::array<const In*, N>& x, const Offsets<N>& stride,
-                std::index_sequence<I...>) {
-  row_loop<F>(out, n, Spaced<In>{x[I], stride[I]}...);
+// Any strides: spaced operands are collected, a stretch at a time. At least one operand has to advance.
+template <class F, class Out, class In, std::size_t N>
+void spaced_row(Out* out, std::int64_t n, std::array<const In*, N> x, const Offsets<N>& stride) {
+  constexpr std::int64_t stretch = 128;
+  alignas(64) In collected[N][stretch];
+  const bool none_advances = std::count(stride.begin(), stride.end(), 0) == std::ptrdiff_t(N);
+  for (std::int64_t start = 0; start < n; start += stretch) {
+    const std::int64_t count = std::min(stretch, n - start);
+    std::array<const In*, N> from;
+    Offsets<N> step;
+    for (std::size_t k = 0; k < N; ++k) {
+      const In* first = x[k] + start * stride[k];
+      const bool dense = stride[k] == 1 || (stride[k] == 0 && (k > 0 || !none_advances));
+      for (std::int64_t i = 0; !dense && i < count; ++i) collected[k][i] = first[i * stride[k]];
+      from[k] = dense ? first : collected[k];
+      step[k] = dense ? stride[k] : 1;
+    }
+    dense_row<F>(out + start, count, from, step);
+  }
 }
 
 template <class F, class Out, class In, std::size_t N>
@@ -57,7 +97,7 @@ void row(Out* out, std::int64_t n, const std::array<const In*, N>& x, const Offs
   if (ones > 0 && ones + count(0) == static_cast<std::ptrdiff_t>(N)) {
     dense_row<F>(out, n, x, stride);
   } else {
-    spaced_row<F>(out, n, x, stride, std::make_index_sequence<N>());
+    spaced_row<F>(out, n, x, stride);
   }
 }
 
@@ -110,6 +150,7 @@ void elementwise_kernel(const KernelCall& call) {
 // Towards zero for integers; numbers beyond their range become the nearest end of it, and NaN becomes 0.
 template <class To>
 struct Convert {
+  static constexpr bool numbers_only = true;
   template <class From>
   To operator()(From x) const {
     if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {

@@ -1,10 +1,13 @@
 // What one instruction set contributes: a table of kernels by opcode. The texts are the same for all of them
-// (engine/cpu/*-inl.h); a file isa_*.cpp compiles them inside a namespace of its own.
+// (engine/cpu/*-inl.h); a file isa_*.cpp compiles them inside a namespace of its own. And which of them this process
+// uses.
 #pragma once
 
 #include <array>
+#include <span>
 
 #include "engine/backend.h"
+#include "engine/cpu/target.h"
 #include "engine/op_code.h"
 
 namespace brenier::cpu {
@@ -14,5 +17,26 @@ using KernelTable = std::array<Kernel, kOpCount>;
 namespace scalar {
 KernelTable kernel_table();
 }
+#if BRENIER_X86
+namespace avx2 {
+KernelTable kernel_table();
+}
+namespace avx512 {
+KernelTable kernel_table();
+}
+#endif
+
+struct InstructionSet {
+  const char* name;
+  KernelTable (*kernel_table)();
+  bool supported;  // by this machine
+};
+
+// The instruction sets compiled in, the best last. The first is supported everywhere.
+std::span<const InstructionSet> instruction_sets();
+
+// The best supported one, or the one that the environment variable BRENIER_ISA names when this is first called: scalar,
+// avx2 or avx512. Throws std::invalid_argument when there is no such instruction set or the machine lacks it.
+const InstructionSet& instruction_set();
 
 }  // namespace brenier::cpu

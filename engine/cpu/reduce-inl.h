@@ -2,8 +2,9 @@
 //
 // Numbers are combined pairwise (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002, section 4.2):
 // blocks of fixed size are combined directly, and block results meet like the carries of a binary counter, so that a
-// sum of n numbers has an error of order log2(n) rounding errors instead of n. The order depends on shape and strides
-// only, hence results repeat bit for bit. Attributes: axes, counted from the end; keep_axes only changes the shape.
+// sum of n numbers has an error of order log2(n) rounding errors instead of n. The order depends on shape, strides and
+// the instruction set only, hence results repeat bit for bit on one of them; wider packs mean more sums side by side.
+// Attributes: axes, counted from the end; keep_axes only changes the shape.
 //
 // Two ways to go through memory. If the reduced axis is the contiguous one, each result is a reduction of runs with
 // several independent lanes. Otherwise many neighbouring results are computed at once, row by row.
@@ -53,25 +54,72 @@ class Cascade {
   alignas(64) T partial_[kLevels][Width];
 };
 
-// 16 lanes: four SIMD additions of 16 bytes in flight for float, eight for double, which hides their latency.
+// How many sums advance side by side where the compiler makes the packs: 16 bytes each, enough in flight to hide the
+// latency of an addition.
 inline constexpr int kReduceLanes = 16;
-inline constexpr std::int64_t kRunBlock = 16 * kReduceLanes;
+
+// A block: 16 rounds of side-by-side sums.
+template <class T>
+constexpr std::int64_t run_block() {
+  if constexpr (kPacksCompute<T>) return 16 * 4 * kLanes<T>;
+  return 16 * kReduceLanes;
+}
+template <class T>
+inline constexpr std::int64_t kRunBlock = run_block<T>();
+
+// lane[0] … lane[lanes - 1] to one number; Lanes is a power of two.
+template <class R, int Lanes, class T>
+T reduce_lanes_to_one(T (&lane)[Lanes], int lanes) {
+  for (int half = Lanes / 2; half > 0; half /= 2) {
+    for (int j = 0; j < half && half + j < lanes; ++j) lane[j] = R::combine(lane[j], lane[half + j]);
+  }
+  return lane[0];
+}
 
 // n >= 1 elements to one number.
 template <class R, class T, class Operand>
 T reduce_run(Operand x, std::int64_t n) {
-  T lane[kReduceLanes];
-  const auto lanes = static_cast<int>(std::min<std::int64_t>(n, kReduceLanes));
+  constexpr int all = kReduceLanes;
+  T lane[all];
+  const auto lanes = static_cast<int>(std::min<std::int64_t>(n, all));
   for (int j = 0; j < lanes; ++j) lane[j] = x[j];
-  std::int64_t i = kReduceLanes;
-  for (; i + kReduceLanes <= n; i += kReduceLanes) {
-    for (int j = 0; j < kReduceLanes; ++j) lane[j] = R::combine(lane[j], x[i + j]);
+  std::int64_t i = all;
+  for (; i + all <= n; i += all) {
+    for (int j = 0; j < all; ++j) lane[j] = R::combine(lane[j], x[i + j]);
   }
   for (int j = 0; i + j < n; ++j) lane[j] = R::combine(lane[j], x[i + j]);
-  for (int half = kReduceLanes / 2; half > 0; half /= 2) {
-    for (int j = 0; j < half && half + j < lanes; ++j) lane[j] = R::combine(lane[j], lane[half + j]);
+  return reduce_lanes_to_one<R>(lane, lanes);
+}
+
+// The same for contiguous elements, n at least one pack: four packs side by side, then single ones, then the rest into
+// the lanes of one.
+template <class R, class T>
+T reduce_packs(const T* x, std::int64_t n) {
+  constexpr int lanes = kLanes<T>;
+  Pack<T> a = load(x);
+  std::int64_t i = lanes;
+  if (n >= 4 * lanes) {
+    Pack<T> b = load(x + lanes), c = load(x + 2 * lanes), d = load(x + 3 * lanes);
+    for (i = 4 * lanes; i + 4 * lanes <= n; i += 4 * lanes) {
+      a = R::combine(a, load(x + i));
+      b = R::combine(b, load(x + i + lanes));
+      c = R::combine(c, load(x + i + 2 * lanes));
+      d = R::combine(d, load(x + i + 3 * lanes));
+    }
+    a = R::combine(R::combine(a, b), R::combine(c, d));
   }
-  return lane[0];
+  for (; i + lanes <= n; i += lanes) a = R::combine(a, load(x + i));
+  T lane[lanes];
+  store(lane, a);
+  for (int j = 0; i + j < n; ++j) lane[j] = R::combine(lane[j], x[i + j]);
+  return reduce_lanes_to_one<R>(lane, lanes);
+}
+template <class R, class T>
+T reduce_contiguous(const T* x, std::int64_t n) {
+  if constexpr (kPacksCompute<T>) {
+    if (n >= kLanes<T>) return reduce_packs<R>(x, n);
+  }
+  return reduce_run<R, T>(Contiguous<T>{x}, n);
 }
 
 // One result: everything the walk visits, at least one element.
@@ -80,14 +128,13 @@ T reduce_one(const T* x, const Walk<1>& reduced) {
   const std::int64_t n = reduced.row_length();
   const std::int64_t stride = reduced.row_stride()[0];
   const auto run = [&](const T* data, std::int64_t count) {
-    return stride == 1 ? reduce_run<R, T>(Contiguous<T>{data}, count)
-                       : reduce_run<R, T>(Spaced<T>{data, stride}, count);
+    return stride == 1 ? reduce_contiguous<R>(data, count) : reduce_run<R, T>(Spaced<T>{data, stride}, count);
   };
-  if (reduced.rank == 1 && n <= kRunBlock) return run(x, n);
+  if (reduced.rank == 1 && n <= kRunBlock<T>) return run(x, n);
   Cascade<R, T, 1> cascade(1);
   for_each_row(reduced, [&](const Offsets<1>& offset) {
-    for (std::int64_t start = 0; start < n; start += kRunBlock) {
-      *cascade.slot() = run(x + offset[0] + start * stride, std::min(n - start, kRunBlock));
+    for (std::int64_t start = 0; start < n; start += kRunBlock<T>) {
+      *cascade.slot() = run(x + offset[0] + start * stride, std::min(n - start, kRunBlock<T>));
       cascade.push();
     }
   });

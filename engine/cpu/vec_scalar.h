@@ -14,25 +14,7 @@
 
 namespace brenier::cpu::scalar {
 
-using std::abs;
-using std::cos;
-using std::erf;
-using std::erfc;
-using std::exp;
-using std::expm1;
-using std::floor;
-using std::log;
-using std::log1p;
-using std::pow;
-using std::sin;
-using std::sqrt;
-using std::tanh;
-
-// Both values exist already, so this compiles to a blend and not to a jump.
-template <class V>
-V select(bool condition, V yes, V no) {
-  return condition ? yes : no;
-}
+#include "engine/cpu/scalar_vocabulary-inl.h"
 
 template <class T>
 struct PackOf {
@@ -54,5 +36,9 @@ template <class T>
 void store(T* to, Pack<T> pack) {
   std::memcpy(to, &pack, sizeof(pack));
 }
+
+// Whether functors are applied to packs of T; here they take one number at a time, and the accuracy is libm's.
+template <class T>
+inline constexpr bool kPacksCompute = false;
 
 }  // namespace brenier::cpu::scalar

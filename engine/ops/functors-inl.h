@@ -151,11 +151,13 @@ struct LogCosh {
   }
 };
 struct Sigmoid {
-  // exp of a non-positive number only: nothing overflows, and both tails keep their relative accuracy.
+  // exp of a non-positive number only: nothing overflows, and both tails keep their relative accuracy. What rounding
+  // takes from 1 + e is restored to first order, with 1/(1 + e) near enough to 1 - e/2.
   template <class V>
   V operator()(V x) const {
-    const V e = exp(-abs(x));
-    return select(x >= V(0), V(1), e) / (V(1) + e);
+    const V e = exp(-abs(x)), d = V(1) + e, lost = e - (d - V(1));
+    const V y = select(x >= V(0), V(1), e) / d;
+    return y - y * (lost * (V(1) - V(0.5) * e));
   }
 };
 struct Erf {

@@ -1,0 +1,94 @@
+// The elementary functions under every instruction set of this machine, in one process, and the C library's scalar
+// functions beside them: names vector/FUNCTION/DTYPE/ISA, counter ns/element. 4096 numbers in (-4, 4) stay in the L1
+// cache, so that the arithmetic is measured and not the memory.
+#include <cmath>
+
+#include "bench/measure.h"
+#include "bench/register.h"
+#include "engine/cpu/kernel_table.h"
+#include "engine/ops.h"
+#include "engine/str.h"
+
+namespace brenier::bench {
+namespace {
+
+constexpr std::int64_t kCount = 4096;
+
+struct Case {
+  const char* name;
+  OpCode code;
+  bool positive;  // sampled in (0, 4)
+  double (*f64)(double);
+  float (*f32)(float);
+};
+
+#define BRENIER_C_FUNCTION(f) [](double x) { return std::f(x); }, [](float x) { return std::f(x); }
+const Case kCases[] = {{"exp", OpCode::Exp, false, BRENIER_C_FUNCTION(exp)},
+                       {"expm1", OpCode::Expm1, false, BRENIER_C_FUNCTION(expm1)},
+                       {"log", OpCode::Log, true, BRENIER_C_FUNCTION(log)},
+                       {"log1p", OpCode::Log1p, true, BRENIER_C_FUNCTION(log1p)},
+                       {"tanh", OpCode::Tanh, false, BRENIER_C_FUNCTION(tanh)},
+                       {"erf", OpCode::Erf, false, BRENIER_C_FUNCTION(erf)},
+                       {"erfc", OpCode::Erfc, false, BRENIER_C_FUNCTION(erfc)},
+                       {"sigmoid", OpCode::Sigmoid, false, nullptr, nullptr},
+                       {"softplus", OpCode::Softplus, false, nullptr, nullptr},
+                       {"gaussian_softplus", OpCode::GaussianSoftplus, false, nullptr, nullptr}};
+#undef BRENIER_C_FUNCTION
+
+Tensor arguments(const Case& row, DType dtype) {
+  const Tensor x = sample({kCount}, dtype) * 4.0;
+  return row.positive ? abs(x) : x;
+}
+
+template <class Run>
+void time_elements(benchmark::State& state, Run&& run) {
+  for (auto iteration : state) {
+    static_cast<void>(iteration);
+    run();
+    benchmark::ClobberMemory();
+  }
+  state.counters["ns/element"] = benchmark::Counter(
+      static_cast<double>(kCount) * 1e-9, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
+void register_kernel(const Case& row, DType dtype, const cpu::InstructionSet& isa) {
+  const Kernel kernel = isa.kernel_table()[static_cast<std::size_t>(row.code)];
+  const std::string name = str("vector/", row.name, "/", short_name(dtype), "/", isa.name);
+  benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+    const Tensor x = arguments(row, dtype);
+    Tensor y = zeros({kCount}, dtype);
+    const Tensor* const inputs[] = {&x};
+    const Attributes attributes;
+    time_elements(state, [&] { kernel({inputs, y, attributes}); });
+  });
+}
+
+template <class T>
+void register_library(const Case& row, DType dtype, T (*function)(T)) {
+  const std::string name = str("vector/", row.name, "/", short_name(dtype), "/libc");
+  benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+    const Tensor x = arguments(row, dtype);
+    Tensor y = zeros({kCount}, dtype);
+    const T* from = x.data<T>();
+    T* to = y.mutable_data<T>();
+    time_elements(state, [&] {
+      for (std::int64_t i = 0; i < kCount; ++i) to[i] = function(from[i]);
+    });
+  });
+}
+
+}  // namespace
+
+void register_vector_math() {
+  for (const Case& row : kCases) {
+    for (const DType dtype : {DType::Float32, DType::Float64}) {
+      for (const cpu::InstructionSet& isa : cpu::instruction_sets()) {
+        if (isa.supported) register_kernel(row, dtype, isa);
+      }
+    }
+    if (row.f32 != nullptr) register_library(row, DType::Float32, row.f32);
+    if (row.f64 != nullptr) register_library(row, DType::Float64, row.f64);
+  }
+}
+
+}  // namespace brenier::bench

@@ -1,0 +1,105 @@
+// A SIMD register as a number: arithmetic, comparison and choice lane by lane, over the Register<T> of a target.
+//
+// Register<T> (vec_avx2.h, vec_avx512.h) names the instructions; everything that is the same for all targets is here.
+// Numbers convert to packs silently, as in 2 * x. Minimum and maximum follow the hardware: if either argument is NaN
+// the result is the second. Partial loads fill the missing lanes with zeros.
+
+template <class T>
+struct Mask {
+  typename Register<T>::MaskType v;
+  friend BRENIER_INLINE Mask operator&(Mask a, Mask b) { return {Register<T>::both(a.v, b.v)}; }
+  friend BRENIER_INLINE Mask operator|(Mask a, Mask b) { return {Register<T>::either(a.v, b.v)}; }
+};
+
+template <class T>
+struct Pack {
+  using R = Register<T>;
+  static constexpr int lanes = R::lanes;
+  typename R::Type v;
+
+  Pack() = default;
+  template <class Number>
+  requires std::is_arithmetic_v<Number> BRENIER_INLINE Pack(Number x) : v(R::broadcast(static_cast<T>(x))) {}
+  BRENIER_INLINE explicit Pack(typename R::Type x) : v(x) {}
+
+  friend BRENIER_INLINE Pack operator+(Pack a, Pack b) { return Pack(a.v + b.v); }
+  friend BRENIER_INLINE Pack operator-(Pack a, Pack b) { return Pack(a.v - b.v); }
+  friend BRENIER_INLINE Pack operator*(Pack a, Pack b) { return Pack(a.v * b.v); }
+  friend BRENIER_INLINE Pack operator/(Pack a, Pack b) { return Pack(a.v / b.v); }
+  friend BRENIER_INLINE Pack operator-(Pack a) { return Pack(-a.v); }
+  BRENIER_INLINE Pack& operator+=(Pack a) { return *this = *this + a; }
+  BRENIER_INLINE Pack& operator-=(Pack a) { return *this = *this - a; }
+  BRENIER_INLINE Pack& operator*=(Pack a) { return *this = *this * a; }
+  BRENIER_INLINE Pack& operator/=(Pack a) { return *this = *this / a; }
+
+  friend BRENIER_INLINE Mask<T> operator==(Pack a, Pack b) { return {R::equal(a.v, b.v)}; }
+  friend BRENIER_INLINE Mask<T> operator!=(Pack a, Pack b) { return {R::not_equal(a.v, b.v)}; }
+  friend BRENIER_INLINE Mask<T> operator<(Pack a, Pack b) { return {R::less(a.v, b.v)}; }
+  friend BRENIER_INLINE Mask<T> operator<=(Pack a, Pack b) { return {R::less_equal(a.v, b.v)}; }
+  friend BRENIER_INLINE Mask<T> operator>(Pack a, Pack b) { return {R::less(b.v, a.v)}; }
+  friend BRENIER_INLINE Mask<T> operator>=(Pack a, Pack b) { return {R::less_equal(b.v, a.v)}; }
+
+  friend BRENIER_INLINE Pack fma(Pack a, Pack b, Pack c) { return Pack(R::fma(a.v, b.v, c.v)); }  // a b + c
+  friend BRENIER_INLINE Pack min(Pack a, Pack b) { return Pack(R::min(a.v, b.v)); }
+  friend BRENIER_INLINE Pack max(Pack a, Pack b) { return Pack(R::max(a.v, b.v)); }
+  friend BRENIER_INLINE Pack select(Mask<T> m, Pack yes, Pack no) { return Pack(R::blend(m.v, yes.v, no.v)); }
+  friend BRENIER_INLINE Pack sqrt(Pack a) { return Pack(R::sqrt(a.v)); }
+  friend BRENIER_INLINE Pack floor(Pack a) { return Pack(R::floor(a.v)); }
+  friend BRENIER_INLINE Pack nearest(Pack a) { return Pack(R::nearest(a.v)); }  // integer, ties to even
+  friend BRENIER_INLINE Pack abs(Pack a) { return Pack(R::abs(a.v)); }
+  friend BRENIER_INLINE Pack copy_sign(Pack size, Pack sign) { return Pack(R::copy_sign(size.v, sign.v)); }
+};
+
+template <class T>
+inline constexpr int kLanes = Pack<T>::lanes;
+template <class T>
+inline constexpr bool kPacksCompute = std::is_floating_point_v<T>;
+
+template <class T>
+BRENIER_INLINE Pack<T> broadcast(T x) {
+  return Pack<T>(x);
+}
+// Memory needs no alignment.
+template <class T>
+BRENIER_INLINE Pack<T> load(const T* from) {
+  return Pack<T>(Register<T>::load(from));
+}
+template <class T>
+BRENIER_INLINE void store(T* to, Pack<T> x) {
+  Register<T>::store(to, x.v);
+}
+// The first n lanes, 0 <= n <= lanes; memory beyond them is not touched.
+template <class T>
+BRENIER_INLINE Pack<T> load_part(const T* from, int n) {
+  return Pack<T>(Register<T>::load_part(from, n));
+}
+template <class T>
+BRENIER_INLINE void store_part(T* to, Pack<T> x, int n) {
+  Register<T>::store_part(to, x.v, n);
+}
+
+// x 2^n for integral n, rounded once even where the result is subnormal; |n| may be twice the largest exponent.
+template <class T>
+BRENIER_INLINE Pack<T> scale(Pack<T> x, Pack<T> n) {
+  return Pack<T>(Register<T>::scale(x.v, n.v));
+}
+// x = m 2^e with m in [0.75, 1.5), for positive finite x, subnormal ones included. If Register<T>::split_is_total,
+// also m = 1 with e infinite for 0 and infinity, and m NaN for negative numbers and NaN.
+template <class T>
+BRENIER_INLINE void split(Pack<T> x, Pack<T>& m, Pack<T>& e) {
+  Register<T>::split(x.v, m.v, e.v);
+}
+
+// A function of the C library, lane by lane.
+template <class T, class Function, class... More>
+BRENIER_INLINE Pack<T> each_lane(Function function, Pack<T> x, More... more) {
+  T lane[Pack<T>::lanes], others[sizeof...(More) + 1][Pack<T>::lanes];
+  store(lane, x);
+  std::size_t k = 0;
+  (store(others[k++], more), ...);
+  for (int i = 0; i < Pack<T>::lanes; ++i) {
+    if constexpr (sizeof...(More) == 0) lane[i] = function(lane[i]);
+    if constexpr (sizeof...(More) == 1) lane[i] = function(lane[i], others[0][i]);
+  }
+  return load(lane);
+}
