@@ -51,4 +51,9 @@ struct Backend {
 
 const Backend& cpu_backend();
 
+// How many threads, the caller's included, a kernel of the CPU backend may use; 1 until set. Results are the same bit
+// for bit for every number. set_threads() throws if count is not in 1 … 1024; it waits for kernels that are running.
+void set_threads(int count);
+int threads();
+
 }  // namespace brenier

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
@@ -14,6 +15,7 @@
 #include "engine/backend.h"
 #include "engine/cpu/kernel_table.h"
 #include "engine/cpu/philox.h"
+#include "engine/cpu/threads.h"
 #include "engine/cpu/vec_scalar.h"
 #include "engine/str.h"
 

@@ -8,6 +8,8 @@
 #include "engine/cpu/elementwise-inl.h"
 #include "engine/cpu/shape-inl.h"
 #include "engine/cpu/reduce-inl.h"
+#include "engine/cpu/gemm_micro-inl.h"
+#include "engine/cpu/gemm_pack-inl.h"
 #include "engine/cpu/matmul-inl.h"
 #include "engine/cpu/index-inl.h"
 #include "engine/cpu/random-inl.h"
