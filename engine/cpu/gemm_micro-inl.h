@@ -6,12 +6,9 @@
 // multiply-adds, 8 for 12, where the processors load as often as they multiply. Every sum runs through its terms in
 // ascending order, starting from 0 or from what C holds; no choice of tiles changes a result.
 
-template <class T>
-inline constexpr int kPackLanes = static_cast<int>(sizeof(Pack<T>) / sizeof(T));
-
 inline constexpr int kTilePacks = 2;
 template <class T>
-inline constexpr int kTileCols = kTilePacks* kPackLanes<T>;
+inline constexpr int kTileCols = kTilePacks* kLanes<T>;
 // Without fused multiply-adds the product needs a register of its own.
 #if defined(__aarch64__)
 inline constexpr int kTileRows = 12;
@@ -76,7 +73,7 @@ struct Tile {
 
 // A panel of packed A holds one tile: for each term this many numbers, a row of C each.
 template <class T>
-inline constexpr int kPanelRows = (kTileRows + kPackLanes<T> - 1) / kPackLanes<T>* kPackLanes<T>;
+inline constexpr int kPanelRows = (kTileRows + kLanes<T> - 1) / kLanes<T>* kLanes<T>;
 
 // Where a tile finds A, and whether its last pack is narrower than a pack. Known when the kernel is compiled.
 enum class TileKind { Packed, Strided, StridedPartial };
@@ -88,9 +85,21 @@ inline T* anchored(T* pointer) {
   return pointer;
 }
 
+// Asks for the tile of C while the sums are formed, if they are long enough to repay it.
+inline constexpr std::int64_t kPrefetchDepth = 128;
+
+template <int Rows, int Packs, class T>
+inline void prefetch_tile(const Tile<T>& tile) {
+  const T* c = tile.c;
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i, c = anchored(c + tile.c_stride)) {
+    for (int v = 0; v < Packs; ++v) __builtin_prefetch(c + v * kLanes<T>, 1);
+  }
+}
+
 template <class T, int Rows, int Packs, TileKind Kind>
 void micro_kernel(const Tile<T>& given) {
-  constexpr int lanes = kPackLanes<T>;
+  constexpr int lanes = kLanes<T>;
   constexpr bool packed = Kind == TileKind::Packed, partial = Kind == TileKind::StridedPartial;
   const Tile<T> tile = given;  // no store can change the copy
   const auto load_row = [&](const T* from, Pack<T>* row) {
@@ -112,6 +121,7 @@ void micro_kernel(const Tile<T>& given) {
   const std::int64_t col_stride = packed ? kPanelRows<T> : tile.a_col_stride;
   const T* a[3] = {tile.a, anchored(tile.a + 5 * row_stride), anchored(tile.a + 10 * row_stride)};
   const T* b = tile.b;
+  if (tile.depth >= kPrefetchDepth) prefetch_tile<Rows, Packs>(tile);
   for (std::int64_t p = 0; p < tile.depth; ++p, b += tile.b_stride) {
     Pack<T> row[Packs];
     load_row(b, row);

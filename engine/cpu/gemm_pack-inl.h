@@ -18,7 +18,7 @@ struct MatrixView {
 // Contiguous rows: copied pack by pack. Room is a multiple of the lanes of a pack.
 template <class T, int Room>
 void copy_rows(T* to, const MatrixView<T>& x, std::int64_t depth, int width) {
-  constexpr int lanes = kPackLanes<T>;
+  constexpr int lanes = kLanes<T>;
   for (std::int64_t p = 0; p < depth; ++p, to += Room) {
     const T* from = x.data + p * x.row_stride;
     int j = 0;
@@ -69,7 +69,7 @@ void transpose_columns(T* to, const MatrixView<T>& x, std::int64_t depth, int wi
 // Packs `width` <= Room neighbouring columns of x, `depth` long, into rows of Room numbers.
 template <class T, int Room>
 void pack_panel(T* to, const MatrixView<T>& x, std::int64_t depth, int width) {
-  static_assert(Room % 4 == 0 && Room % kPackLanes<T> == 0);
+  static_assert(Room % 4 == 0 && Room % kLanes<T> == 0);
   if (x.col_stride == 1) return copy_rows<T, Room>(to, x, depth, width);
   if (x.row_stride == 1) return transpose_columns<T, Room>(to, x, depth, width);
   for (std::int64_t p = 0; p < depth; ++p, to += Room) {

@@ -7,27 +7,25 @@
 // all rows of C pass. A factor is packed (gemm_pack-inl.h) if it is read often enough to repay the copy, and read in
 // place otherwise. Rows are shared among threads; B is packed once for all of them.
 //
-// Every number of C is a sum in ascending order of k whatever the blocks, so it depends on nothing but its row of A and
-// its column of B. Sums of at most kFewTerms terms and single columns take shorter ways.
+// Every number of C is a sum in ascending order of k whatever the blocks and tiles, so it depends on nothing but its
+// row of A and its column of B. Products with few terms or few columns take the ways of gemm_narrow-inl.h, where few
+// columns means another order of summation.
 
-// A panel of A: at most 21 KiB of an L1 cache of 32 KiB or more.
+// A panel of A: at most 16 KiB of an L1 cache of 32 KiB or more.
 template <class T>
-inline constexpr std::int64_t kBlockDepth = 1536 / static_cast<std::int64_t>(sizeof(T));
+inline constexpr std::int64_t kBlockDepth = 1024 / static_cast<std::int64_t>(sizeof(T));
 // A block of B: at most 512 KiB of an L2 cache of 1 MiB.
 template <class T>
 inline constexpr std::int64_t kBlockPanels = (std::int64_t{512} << 10) /
                                              (kBlockDepth<T> * kTileCols<T> * static_cast<std::int64_t>(sizeof(T)));
 
-struct BlockSize {
-  std::int64_t rows, cols, depth;
-};
-
-// A length cut into the fewest pieces of at most `limit`, all equal or one shorter.
+// A length cut into the fewest pieces of at most `limit`, which differ by one at most.
 struct Pieces {
-  std::int64_t total, count;
-  Pieces(std::int64_t length, std::int64_t limit) : total(length), count((length + limit - 1) / limit) {}
-  std::int64_t begin(std::int64_t i) const { return total * i / count; }
-  std::int64_t length(std::int64_t i) const { return begin(i + 1) - begin(i); }
+  std::int64_t count, base, longer;
+  Pieces(std::int64_t length, std::int64_t limit)
+      : count((length + limit - 1) / limit), base(length / count), longer(length % count) {}
+  std::int64_t begin(std::int64_t i) const { return i * base + std::min(i, longer); }
+  std::int64_t length(std::int64_t i) const { return base + (i < longer ? 1 : 0); }
 };
 
 template <class T>
@@ -43,10 +41,10 @@ inline constexpr auto kMicroKernels = micro_kernels<T, Kind>(std::make_index_seq
 
 template <class T>
 MicroKernel<T> find_micro_kernel(int rows, int cols, bool packed) {
-  const int packs = (cols + kPackLanes<T> - 1) / kPackLanes<T>;
-  const auto& kernels = cols % kPackLanes<T> != 0 ? kMicroKernels<T, TileKind::StridedPartial>
-                        : packed                  ? kMicroKernels<T, TileKind::Packed>
-                                                  : kMicroKernels<T, TileKind::Strided>;
+  const int packs = (cols + kLanes<T> - 1) / kLanes<T>;
+  const auto& kernels = cols % kLanes<T> != 0 ? kMicroKernels<T, TileKind::StridedPartial>
+                        : packed              ? kMicroKernels<T, TileKind::Packed>
+                                              : kMicroKernels<T, TileKind::Strided>;
   return kernels[static_cast<std::size_t>(rows - 1)][static_cast<std::size_t>(packs - 1)];
 }
 
@@ -72,15 +70,8 @@ void row_of_tiles(const BlockSize& size, MatrixView<T> a, const Panels<T>& b, T*
   std::int64_t cols = size.cols;
   for (; cols >= kTileCols<T>; cols -= kTileCols<T>, tile.b += b.panel_stride, tile.c += kTileCols<T>) whole(tile);
   if (cols == 0) return;
-  tile.last = static_cast<int>(cols - 1) % kPackLanes<T> + 1;
+  tile.last = static_cast<int>(cols - 1) % kLanes<T> + 1;
   find_micro_kernel<T>(rows, static_cast<int>(cols), pack_a)(tile);
-}
-
-// A loop over threads takes a few microseconds to set up; smaller pieces of work than this are not worth one.
-inline constexpr std::int64_t kPieceTerms = 1 << 18;  // multiply-adds
-
-inline std::int64_t pieces_worth_a_thread(std::int64_t terms_each) {
-  return std::max<std::int64_t>(1, kPieceTerms / std::max<std::int64_t>(1, terms_each));
 }
 
 // Packs a block of B; the memory belongs to the calling thread.
@@ -102,7 +93,7 @@ Panels<T> pack_block(const BlockSize& size, const MatrixView<T>& b) {
 // Packing is about one slow pass over a factor: it pays when the other factor makes enough passes over it.
 template <class T>
 bool worth_packing_a(const BlockSize& size) {
-  return size.cols > 4 * kTileCols<T>;
+  return size.cols > 256;
 }
 template <class T>
 bool worth_packing_b(const BlockSize& size, const MatrixView<T>& b) {
@@ -135,78 +126,22 @@ void product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>&
   }
 }
 
-// Few terms per sum: the packs of a tile's columns of B fit in registers, and each row of C is a combination of them.
-// This is the product with points of low dimension, where a tile would spend its time on entering and leaving.
-inline constexpr int kFewTerms = 4;
-
-template <class T, int Depth, int Packs, bool Partial>
-void combine_rows(const BlockSize& size, const MatrixView<T>& a, const T* b, std::int64_t b_stride, T* c,
-                  std::int64_t c_stride) {
-  constexpr int lanes = kPackLanes<T>;
-  const int last = static_cast<int>(size.cols) - (Packs - 1) * lanes;
-  Pack<T> row[Depth][Packs];
-  for (int p = 0; p < Depth; ++p) {
-    for (int v = 0; v < Packs - 1; ++v) row[p][v] = load<T>(b + p * b_stride + v * lanes);
-    const T* end = b + p * b_stride + (Packs - 1) * lanes;
-    row[p][Packs - 1] = Partial ? load_first<T>(end, last) : load<T>(end);
-  }
-  for (std::int64_t i = 0; i < size.rows; ++i, c += c_stride) {
-    Pack<T> sums[Packs];
-    for (int v = 0; v < Packs; ++v) sums[v] = repeat<T>(T(0));
-    for (int p = 0; p < Depth; ++p) {
-      const Pack<T> weight = repeat<T>(*a.at(i, p).data);
-      for (int v = 0; v < Packs; ++v) sums[v] = multiply_add<T>(weight, row[p][v], sums[v]);
-    }
-    for (int v = 0; v < Packs - 1; ++v) store(c + v * lanes, sums[v]);
-    if constexpr (Partial)
-      store_first<T>(c + (Packs - 1) * lanes, sums[Packs - 1], last);
-    else
-      store(c + (Packs - 1) * lanes, sums[Packs - 1]);
-  }
-}
-
-template <class T, int Depth>
-void shallow_columns(const BlockSize& size, const MatrixView<T>& a, const T* b, std::int64_t b_stride, T* c,
-                     std::int64_t c_stride) {
-  constexpr int lanes = kPackLanes<T>;
-  constexpr decltype(&combine_rows<T, Depth, 1, false>) kernels[2][2] = {
-      {combine_rows<T, Depth, 1, false>, combine_rows<T, Depth, 1, true>},
-      {combine_rows<T, Depth, 2, false>, combine_rows<T, Depth, 2, true>}};
-  for (std::int64_t j = 0; j < size.cols; j += 2 * lanes) {
-    const std::int64_t cols = std::min<std::int64_t>(2 * lanes, size.cols - j);
-    kernels[cols > lanes][cols % lanes != 0]({size.rows, cols, Depth}, a, b + j, b_stride, c + j, c_stride);
-  }
-}
-
-template <class T>
-void shallow_product(const BlockSize& size, const MatrixView<T>& a, MatrixView<T> b, T* c) {
-  if (b.col_stride != 1 && size.cols > 1) {
-    T* rows =
-        static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(size.depth * size.cols)));
-    for (std::int64_t p = 0; p < size.depth; ++p) {
-      for (std::int64_t j = 0; j < size.cols; ++j) rows[p * size.cols + j] = *b.at(p, j).data;
-    }
-    b = {rows, size.cols, 1};
-  }
-  constexpr decltype(&shallow_columns<T, 1>) by_depth[kFewTerms] = {shallow_columns<T, 1>, shallow_columns<T, 2>,
-                                                                    shallow_columns<T, 3>, shallow_columns<T, 4>};
-  // Bound by memory: a row of C counts as 8 multiply-adds for each number.
-  parallel_for(size.rows, pieces_worth_a_thread(8 * size.cols), [&](std::int64_t begin, std::int64_t end) {
-    by_depth[size.depth - 1]({end - begin, size.cols, size.depth}, a.at(begin, 0), b.data, b.row_stride,
-                             c + begin * size.cols, size.cols);
-  });
-}
-
 // A single row times columns, or rows times a single column, may be read as either; the transposed reading is better
-// when it makes the large factor contiguous in the direction of the packs.
+// when it makes the large factor contiguous in the direction of the packs, or of the sums.
 template <class T>
 void best_product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c) {
-  const bool row_times_transposed = size.rows == 1 && b.col_stride != 1;
-  const bool transposed_times_column = size.cols == 1 && a.row_stride == 1 && a.col_stride != 1;
+  const bool row_times_transposed = size.rows == 1 && size.cols > 1 && b.col_stride != 1;
+  const bool transposed_times_column = size.cols == 1 && size.rows > 1 && a.row_stride == 1 && a.col_stride != 1;
   if (size.depth <= kFewTerms) {
     shallow_product(size, a, b, c);
   } else if (row_times_transposed || transposed_times_column) {
-    product({size.cols, size.rows, size.depth}, b.transposed(), a.transposed(), c);
+    const BlockSize transposed{size.cols, size.rows, size.depth};
+    if (row_times_transposed && b.row_stride == 1)
+      narrow_product(transposed, b.transposed(), a.transposed(), c);
+    else
+      product(transposed, b.transposed(), a.transposed(), c);
+  } else if (size.cols <= kFewColumns && a.col_stride == 1) {
+    narrow_product(size, a, b, c);
   } else {
     product(size, a, b, c);
   }
@@ -247,6 +182,7 @@ void matmul(const KernelCall& call) {
   T* c = call.output.mutable_data<T>();
   if (size.depth == 0) std::fill_n(c, call.output.size(), T(0));
   if (size.depth == 0 || call.output.size() == 0) return;
+  if (call.output.rank() == 2) return best_product(size, a, b, c);
   Walk<2> batch = batch_walk(call);
   merge_batch_into_rows(batch, size, a);
   for_each_element(batch, [&](const Offsets<2>& offset) {
