@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <vector>
 
 #include "engine/str.h"
 #include "tests/support/compare.h"
@@ -18,11 +19,20 @@ Dims replaced(Dims index, int axis, std::int64_t value) {
   return index;
 }
 
-// Empty if every entry of c is within the bound.
-std::string product_error(const Tensor& a, const Tensor& b, const Tensor& c) {
+Shape product_shape(const Tensor& a, const Tensor& b) {
+  const Shape batch = broadcast_shapes("test", a.shape().part(0, a.rank() - 2), b.shape().part(0, b.rank() - 2));
+  return batch + Shape{a.dim(-2), b.dim(-1)};
+}
+
+// The product in long double, and the bound for each entry, in row-major order.
+struct Reference {
+  std::vector<long double> sum, bound;
+};
+
+Reference reference(const Tensor& a, const Tensor& b) {
+  Reference result;
   const std::int64_t depth = a.dim(-1);
-  std::string message;
-  for_each_index(c.shape(), [&](const Dims& index) {
+  for_each_index(product_shape(a, b), [&](const Dims& index) {
     long double sum = 0, scale = 0;
     for (std::int64_t p = 0; p < depth; ++p) {
       const long double term =
@@ -30,35 +40,51 @@ std::string product_error(const Tensor& a, const Tensor& b, const Tensor& c) {
       sum += term;
       scale += std::abs(term);
     }
-    const long double error = std::abs(static_cast<long double>(c.at(index)) - sum);
-    if (!(error <= (depth + 1) * epsilon(c.dtype()) * scale)) message = str("error ", error, " at ", index);
+    result.sum.push_back(sum);
+    result.bound.push_back((depth + 1) * epsilon(a.dtype()) * scale);
+  });
+  return result;
+}
+
+// Empty if every entry of c is within the bound.
+std::string product_error(const Reference& expected, const Tensor& c) {
+  std::string message;
+  std::size_t i = 0;
+  for_each_index(c.shape(), [&](const Dims& index) {
+    const long double error = std::abs(static_cast<long double>(c.at(index)) - expected.sum[i]);
+    if (!(error <= expected.bound[i])) message = str("error ", error, " at ", index);
+    ++i;
   });
   return message;
 }
 
-Shape product_shape(const Tensor& a, const Tensor& b) {
-  const Shape batch = broadcast_shapes("test", a.shape().part(0, a.rank() - 2), b.shape().part(0, b.rank() - 2));
-  return batch + Shape{a.dim(-2), b.dim(-1)};
+std::string product_error(const Tensor& a, const Tensor& b, const Tensor& c) {
+  return product_error(reference(a, b), c);
 }
 
 // Every layout of both factors.
 void check_product(const Shape& a_shape, const Shape& b_shape, DType dtype) {
   Sampler sampler(7);
   const Tensor a = sampler.uniform(a_shape, -1, 1, dtype), b = sampler.uniform(b_shape, -1, 1, dtype);
+  const Reference expected = reference(a, b);
   for (const Layout& a_layout : layouts()) {
     for (const Layout& b_layout : layouts()) {
       INFO(a_shape, " x ", b_shape, " ", name_of(dtype), " ", a_layout.name, " ", b_layout.name);
       const Tensor c = run_kernel(OpCode::MatMul, {a_layout.of(a), b_layout.of(b)}, product_shape(a, b), dtype);
-      CHECK(product_error(a, b, c) == "");
+      CHECK(product_error(expected, c) == "");
     }
   }
 }
+
+struct Part {
+  std::int64_t rows, cols;
+};
 
 const DType kFloating[] = {DType::Float32, DType::Float64};
 
 }  // namespace
 
-TEST_CASE("matmul agrees with three loops for sizes around the tiles, in every layout") {
+TEST_CASE("matmul agrees with three loops for small sizes, in every layout") {
   for (DType dtype : kFloating) {
     for (std::int64_t m : {1, 2, 3, 4, 5, 9}) {
       for (std::int64_t n : {1, 2, 3, 4, 5, 7, 8, 9, 17}) {
@@ -68,15 +94,40 @@ TEST_CASE("matmul agrees with three loops for sizes around the tiles, in every l
   }
 }
 
+TEST_CASE("matmul agrees with three loops for sizes around the tiles of every instruction set, in every layout") {
+  // Tiles have 4, 6 or 14 rows, and 2 packs of 2, 4, 8 or 16 columns.
+  for (DType dtype : kFloating) {
+    for (std::int64_t m : {6, 7, 8, 12, 13, 14, 15, 28, 29}) {
+      for (std::int64_t n : {6, 15, 16, 23, 24, 31, 32, 33, 48, 49}) check_product({m, 9}, {9, n}, dtype);
+    }
+  }
+}
+
 TEST_CASE("matmul agrees with three loops for sizes around the blocks, in every layout") {
   for (DType dtype : kFloating) {
-    check_product({2, 257}, {257, 3}, dtype);    // two stretches of k
-    check_product({67, 5}, {5, 66}, dtype);      // two blocks of rows, both factors packed
-    check_product({33, 259}, {259, 65}, dtype);  // packed, with k in two stretches
-    check_product({3, 2}, {2, 519}, dtype);      // two blocks of columns, read in place
-    check_product({35, 2}, {2, 519}, dtype);     // two blocks of columns, packed
-    check_product({65, 258}, {258, 1}, dtype);   // a column
-    check_product({1, 258}, {258, 65}, dtype);   // a row
+    check_product({2, 389}, {389, 3}, dtype);     // several stretches of k
+    check_product({29, 389}, {389, 33}, dtype);   // the same, with edges
+    check_product({15, 7}, {7, 133}, dtype);      // A packed, B in place
+    check_product({89, 7}, {7, 33}, dtype);       // B packed, A in place
+    check_product({89, 195}, {195, 131}, dtype);  // both packed
+    check_product({5, 6}, {6, 1037}, dtype);      // several blocks of columns
+    check_product({89, 6}, {6, 1037}, dtype);     // the same, packed
+    check_product({3, 2}, {2, 519}, dtype);       // few terms, many columns
+    check_product({65, 258}, {258, 1}, dtype);    // a column
+    check_product({1, 258}, {258, 65}, dtype);    // a row
+  }
+}
+
+TEST_CASE("an entry of a product does not depend on the size of the product, bit for bit") {
+  Sampler sampler(9);
+  for (DType dtype : kFloating) {
+    const Tensor a = sampler.uniform({93, 401}, -1, 1, dtype), b = sampler.uniform({401, 181}, -1, 1, dtype);
+    const Tensor c = run_kernel(OpCode::MatMul, {a, b}, {93, 181}, dtype);
+    for (const auto& [m, n] : {Part{92, 180}, Part{17, 33}, Part{3, 160}, Part{2, 5}}) {
+      const Tensor rows = a.view({m, 401}, {401, 1}, 0), columns = b.view({401, n}, {181, 1}, 0);
+      const Tensor part = run_kernel(OpCode::MatMul, {rows, columns}, {m, n}, dtype);
+      CHECK(mismatch(part, c.view({m, n}, {181, 1}, 0), 0) == "");
+    }
   }
 }
 

@@ -1,0 +1,151 @@
+// Matrix products that are not worth a tile: few terms per sum, or few columns.
+//
+// Few terms, as with points of low dimension: the packs of a tile's columns of B fit in registers, and each row of C is
+// a combination of them. Few columns, as where a network ends in one number per sample: an entry of C is the inner
+// product of two contiguous stretches, formed in the lanes of a pack, which are added up at the end. Four rows of A
+// advance together, so that each pack of B is used four times and the last additions are done for four sums at once.
+
+struct BlockSize {
+  std::int64_t rows, cols, depth;
+};
+
+// A loop over threads takes a few microseconds to set up; smaller pieces of work than this are not worth one.
+inline constexpr std::int64_t kPieceTerms = 1 << 18;  // multiply-adds
+
+inline std::int64_t pieces_worth_a_thread(std::int64_t terms_each) {
+  return std::max<std::int64_t>(1, kPieceTerms / std::max<std::int64_t>(1, terms_each));
+}
+
+// Few terms per sum: the packs of a tile's columns of B fit in registers, and each row of C is a combination of them.
+// This is the product with points of low dimension, where a tile would spend its time on entering and leaving.
+inline constexpr int kFewTerms = 4;
+
+template <class T, int Depth, int Packs, bool Partial>
+void combine_rows(const BlockSize& size, const MatrixView<T>& a, const T* b, std::int64_t b_stride, T* c,
+                  std::int64_t c_stride) {
+  constexpr int lanes = kLanes<T>;
+  const int last = static_cast<int>(size.cols) - (Packs - 1) * lanes;
+  Pack<T> row[Depth][Packs];
+  for (int p = 0; p < Depth; ++p) {
+    for (int v = 0; v < Packs - 1; ++v) row[p][v] = load<T>(b + p * b_stride + v * lanes);
+    const T* end = b + p * b_stride + (Packs - 1) * lanes;
+    row[p][Packs - 1] = Partial ? load_first<T>(end, last) : load<T>(end);
+  }
+  for (std::int64_t i = 0; i < size.rows; ++i, c += c_stride) {
+    Pack<T> sums[Packs];
+    for (int v = 0; v < Packs; ++v) sums[v] = repeat<T>(T(0));
+    for (int p = 0; p < Depth; ++p) {
+      const Pack<T> weight = repeat<T>(*a.at(i, p).data);
+      for (int v = 0; v < Packs; ++v) sums[v] = multiply_add<T>(weight, row[p][v], sums[v]);
+    }
+    for (int v = 0; v < Packs - 1; ++v) store(c + v * lanes, sums[v]);
+    if constexpr (Partial)
+      store_first<T>(c + (Packs - 1) * lanes, sums[Packs - 1], last);
+    else
+      store(c + (Packs - 1) * lanes, sums[Packs - 1]);
+  }
+}
+
+template <class T, int Depth>
+void shallow_columns(const BlockSize& size, const MatrixView<T>& a, const T* b, std::int64_t b_stride, T* c,
+                     std::int64_t c_stride) {
+  constexpr int lanes = kLanes<T>;
+  constexpr decltype(&combine_rows<T, Depth, 1, false>) kernels[2][2] = {
+      {combine_rows<T, Depth, 1, false>, combine_rows<T, Depth, 1, true>},
+      {combine_rows<T, Depth, 2, false>, combine_rows<T, Depth, 2, true>}};
+  for (std::int64_t j = 0; j < size.cols; j += 2 * lanes) {
+    const std::int64_t cols = std::min<std::int64_t>(2 * lanes, size.cols - j);
+    kernels[cols > lanes][cols % lanes != 0]({size.rows, cols, Depth}, a, b + j, b_stride, c + j, c_stride);
+  }
+}
+
+template <class T>
+void shallow_product(const BlockSize& size, const MatrixView<T>& a, MatrixView<T> b, T* c) {
+  if (b.col_stride != 1 && size.cols > 1) {
+    T* rows =
+        static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(size.depth * size.cols)));
+    for (std::int64_t p = 0; p < size.depth; ++p) {
+      for (std::int64_t j = 0; j < size.cols; ++j) rows[p * size.cols + j] = *b.at(p, j).data;
+    }
+    b = {rows, size.cols, 1};
+  }
+  constexpr decltype(&shallow_columns<T, 1>) by_depth[kFewTerms] = {shallow_columns<T, 1>, shallow_columns<T, 2>,
+                                                                    shallow_columns<T, 3>, shallow_columns<T, 4>};
+  // Bound by memory: a row of C counts as 8 multiply-adds for each number.
+  parallel_for(size.rows, pieces_worth_a_thread(8 * size.cols), [&](std::int64_t begin, std::int64_t end) {
+    by_depth[size.depth - 1]({end - begin, size.cols, size.depth}, a.at(begin, 0), b.data, b.row_stride,
+                             c + begin * size.cols, size.cols);
+  });
+}
+
+// Inner products with at most kFewColumns columns, each contiguous.
+inline constexpr int kFewColumns = 4;
+
+// The sums of the lanes of four packs. Lanes that are congruent modulo four are added first, then the four.
+template <class T>
+void add_lanes(T (&sums)[4], const Pack<T> (&packs)[4]) {
+  using Quad = typename QuadOf<T>::type;
+  constexpr int lanes = std::max(kLanes<T>, 4);
+  T folded[4][4], rows[4][4];
+  for (int i = 0; i < 4; ++i) {
+    T all[lanes] = {};
+    store(all, packs[i]);
+    Quad total, next;
+    std::memcpy(&total, all, sizeof(Quad));
+    for (int j = 4; j < lanes; j += 4) {
+      std::memcpy(&next, all + j, sizeof(Quad));
+      total += next;
+    }
+    std::memcpy(folded[i], &total, sizeof(Quad));
+  }
+  const T* const columns[4] = {folded[0], folded[1], folded[2], folded[3]};
+  transpose_quads<T>(rows[0], 4, columns, 0);
+  for (int i = 0; i < 4; ++i) sums[i] = (rows[0][i] + rows[1][i]) + (rows[2][i] + rows[3][i]);
+}
+
+// Four rows of A, `depth` long, with each of Cols stretches of b; entry (i, j) goes to sums[j][i].
+template <class T, int Cols>
+void inner_products(const T* const (&a)[4], const T* b, std::int64_t depth, T (*sums)[4]) {
+  constexpr int lanes = kLanes<T>;
+  Pack<T> partial[Cols][4];
+  for (int j = 0; j < Cols; ++j) {
+    for (int i = 0; i < 4; ++i) partial[j][i] = repeat<T>(T(0));
+  }
+  const auto add_terms = [&](const auto& load_pack, std::int64_t p) {
+    Pack<T> row[4];
+    for (int i = 0; i < 4; ++i) row[i] = load_pack(a[i] + p);
+    for (int j = 0; j < Cols; ++j) {
+      const Pack<T> column = load_pack(b + j * depth + p);
+      for (int i = 0; i < 4; ++i) partial[j][i] = multiply_add<T>(row[i], column, partial[j][i]);
+    }
+  };
+  std::int64_t p = 0;
+  for (; p + lanes <= depth; p += lanes) add_terms([](const T* from) { return load<T>(from); }, p);
+  const int rest = static_cast<int>(depth - p);
+  if (rest > 0) add_terms([rest](const T* from) { return load_first<T>(from, rest); }, p);
+  for (int j = 0; j < Cols; ++j) add_lanes<T>(sums[j], partial[j]);
+}
+
+// The rows of A are contiguous. B is copied, a column after another.
+template <class T>
+void narrow_product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c) {
+  const std::int64_t depth = size.depth, cols = size.cols;
+  T* columns = static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(depth * cols)));
+  for (std::int64_t j = 0; j < cols; ++j) {
+    for (std::int64_t p = 0; p < depth; ++p) columns[j * depth + p] = *b.at(p, j).data;
+  }
+  constexpr decltype(&inner_products<T, 1>) by_columns[kFewColumns] = {inner_products<T, 1>, inner_products<T, 2>,
+                                                                       inner_products<T, 3>, inner_products<T, 4>};
+  parallel_for(size.rows, pieces_worth_a_thread(4 * depth * cols), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; i += 4) {
+      const std::int64_t rows = std::min<std::int64_t>(4, end - i);
+      const T* four[4];
+      for (std::int64_t r = 0; r < 4; ++r) four[r] = a.at(i + std::min(r, rows - 1), 0).data;
+      T sums[kFewColumns][4];
+      by_columns[cols - 1](four, columns, depth, sums);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t j = 0; j < cols; ++j) c[(i + r) * cols + j] = sums[j][r];
+      }
+    }
+  });
+}
