@@ -18,7 +18,7 @@ void release(void* data, std::size_t bytes) { ::operator delete(data, bytes, kAl
 }  // namespace
 
 const Backend& cpu_backend() {
-  static const Backend backend{"cpu", allocate, release, cpu::scalar::kernel_table()};
+  static const Backend backend{"cpu", allocate, release, cpu::scalar::kernel_table(), cpu::scalar::tile_table()};
   return backend;
 }
 
