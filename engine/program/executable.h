@@ -22,9 +22,11 @@ class Executable {
   Executable(const Executable&) = delete;
   Executable& operator=(const Executable&) = delete;
 
-  void run(std::span<const Tensor> inputs, std::span<Tensor> outputs);
+  // `seconds`, if given, has one entry per step, to which its time is added.
+  void run(std::span<const Tensor> inputs, std::span<Tensor> outputs, std::vector<double>* seconds = nullptr);
   const Graph& graph() const { return graph_; }
   const Plan& plan() const { return plan_; }
+  const std::vector<std::vector<NodeId>>& step_members() const { return members_; }  // the nodes of every step
 
  private:
   // One of: a fused group, a kernel, a user's own function.
@@ -55,10 +57,8 @@ class Executable {
   StoragePtr arena_, scratch_;
   std::vector<Tensor> tensors_;  // of every node
   std::vector<Step> steps_;
+  std::vector<std::vector<NodeId>> members_;
   bool running_ = false;
 };
-
-// Strides as a program compares them: along axes of length 1 they do not matter.
-Strides layout_of(const Tensor& x);
 
 }  // namespace brenier

@@ -18,6 +18,14 @@ Graph reordered(const Graph& graph, const std::vector<NodeId>& order) {
   return result;
 }
 
+Strides layout_of(const Tensor& x) {
+  if (x.size() == 0) return contiguous_strides(x.shape());
+  Strides strides = x.strides(), row_major = contiguous_strides(x.shape());
+  for (int axis = 0; axis < x.rank(); ++axis)
+    if (x.shape()[axis] == 1) strides[axis] = row_major[axis];
+  return strides;
+}
+
 const Attributes& attributes_of(const Graph::Node& node) {
   static const Attributes none;
   return node.attributes ? *node.attributes : none;

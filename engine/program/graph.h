@@ -30,6 +30,7 @@ struct Graph {
     std::vector<NodeId> inputs{};
     Shape shape{};
     DType dtype = DType::Float64;
+    Strides layout{};         // as recorded. Sums follow it, so only values of one layout may replace each other
     Tensor value{};           // of a constant
     std::string label{};      // from the tape; may be empty
     std::int32_t group = -1;  // members of one fused group share a number >= 0
@@ -58,6 +59,8 @@ Graph fuse(const Graph& graph, const Backend& backend);
 
 // The nodes named by `order`, in that order; arguments must come before their users.
 Graph reordered(const Graph& graph, const std::vector<NodeId>& order);
+// Strides, apart from those along axes of length 1, which do not matter.
+Strides layout_of(const Tensor& x);
 // Attributes of a node; those of an operation without any are all defaults.
 const Attributes& attributes_of(const Graph::Node& node);
 // A tensor without numbers, to ask view rules about strides. Its offset counts from wherever the numbers are.

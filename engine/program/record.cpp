@@ -72,6 +72,7 @@ class Cut {
                           .attributes = node.attributes,
                           .shape = node.value.shape(),
                           .dtype = node.value.dtype(),
+                          .layout = layout_of(node.value),
                           .label = std::string(tape_.label_of(node))});
   }
 

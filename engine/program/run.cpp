@@ -1,5 +1,6 @@
 // Binding a graph to memory, and running it. See engine/program/program.h and executable.h.
 #include <algorithm>
+#include <chrono>
 #include <stdexcept>
 
 #include "engine/program/executable.h"
@@ -18,14 +19,6 @@ bool is_broadcast(const Tensor& x) {
 }
 
 }  // namespace
-
-Strides layout_of(const Tensor& x) {
-  if (x.size() == 0) return contiguous_strides(x.shape());
-  Strides strides = x.strides(), row_major = contiguous_strides(x.shape());
-  for (int axis = 0; axis < x.rank(); ++axis)
-    if (x.shape()[axis] == 1) strides[axis] = row_major[axis];
-  return strides;
-}
 
 Executable::Executable(Graph graph, std::vector<Strides> layouts, const Backend& backend)
     : graph_(std::move(graph)), backend_(backend) {
@@ -81,17 +74,18 @@ void Executable::make_tensors() {
 
 void Executable::make_steps() {
   steps_.clear();
-  std::vector<NodeId> members;
-  std::size_t scratch_bytes = 0;
+  members_.clear();
   for (NodeId id = 0; id < graph_.size(); ++id) {
-    members.push_back(id);
-    const bool last = id + 1 == graph_.size() || plan_.step[at(id)] != plan_.step[at(id + 1)];
-    if (!last) continue;
-    if (graph_[id].op && plan_.place(id).root == id) steps_.push_back(make_step(members));
-    members.clear();
+    if (!graph_[id].op || plan_.place(id).root != id) continue;
+    const bool continues = !members_.empty() && plan_.step[at(members_.back().back())] == plan_.step[at(id)];
+    if (!continues) members_.emplace_back();
+    members_.back().push_back(id);
   }
-  for (const Step& step : steps_)
-    if (step.group) scratch_bytes = std::max(scratch_bytes, step.group->scratch_bytes());
+  std::size_t scratch_bytes = 0;
+  for (const std::vector<NodeId>& members : members_) {
+    steps_.push_back(make_step(members));
+    if (steps_.back().group) scratch_bytes = std::max(scratch_bytes, steps_.back().group->scratch_bytes());
+  }
   scratch_ = allocate_storage(scratch_bytes, backend_);
 }
 
@@ -129,7 +123,7 @@ void Executable::check(std::span<const Tensor> inputs) const {
   }
 }
 
-void Executable::run(std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+void Executable::run(std::span<const Tensor> inputs, std::span<Tensor> outputs, std::vector<double>* seconds) {
   check(inputs);
   if (running_) throw std::invalid_argument("[program] it is already running: copies share one arena");
   struct Running {
@@ -152,7 +146,15 @@ void Executable::run(std::span<const Tensor> inputs, std::span<Tensor> outputs) 
     fresh_[i] = Tensor::uninitialized(node.shape, node.dtype, backend_);
     slot(output_roots_[i]).data = address_of(fresh_[i]);
   }
-  for (Step& step : steps_) execute(step);
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    if (!seconds) {
+      execute(steps_[i]);
+      continue;
+    }
+    const auto start = std::chrono::steady_clock::now();
+    execute(steps_[i]);
+    (*seconds)[i] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
   for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = result(graph_.outputs[i], inputs);
   for (Tensor& x : fresh_) x = Tensor();
 }

@@ -3,8 +3,8 @@
 //   equal expressions       an operation on the same arguments with the same attributes is computed once
 //   views                   chains of views that show the same numbers in the same way are one; a chain that leads
 //                           back to its beginning (the transpose of a transpose, a reshape and back) is nothing
-//   identities              x·1, x/1, x - 0, x + (-0): an operation knows its own (NeutralElement in engine/op.h). x + 0 is
-//   not
+//   identities              x·1, x/1, x - 0, x + (-0): an operation knows its own (NeutralElement in engine/op.h). x +
+//   0 is not
 //                           one, because -0 + 0 = 0; nor is 0·x = 0, because of NaN and infinities
 //   inverses                -(-x)
 //   constants               an operation on constants is evaluated now
@@ -50,6 +50,10 @@ class Simplifier {
  private:
   static std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
+  static bool same_type(const Graph::Node& a, const Graph::Node& b) {
+    return a.shape == b.shape && a.layout == b.layout;
+  }
+
   NodeId rewrite(Graph::Node node) {
     if (node.is_constant()) return constant(std::move(node));
     if (!node.op) return add(std::move(node));
@@ -85,20 +89,24 @@ class Simplifier {
   Graph::Node folded(const Graph::Node& node) const {
     std::vector<const Tensor*> inputs;
     for (NodeId input : node.inputs) inputs.push_back(&result_[input].value);
-    return {.shape = node.shape, .dtype = node.dtype, .value = evaluate(*node.op, inputs, node.attributes.get())};
+    Graph::Node result{.shape = node.shape, .dtype = node.dtype, .layout = node.layout};
+    result.value = evaluate(*node.op, inputs, node.attributes.get());
+    return result;
   }
 
   // The argument that the node returns as it is, or -1.
   NodeId unchanged_argument(const Graph::Node& node) const {
-    if (node.op->self_inverse && result_[node.inputs[0]].op == node.op) return result_[node.inputs[0]].inputs[0];
+    if (node.op->self_inverse && result_[node.inputs[0]].op == node.op) {
+      const NodeId original = result_[node.inputs[0]].inputs[0];
+      return same_type(result_[original], node) ? original : -1;
+    }
     if (node.inputs.size() != 2) return -1;
     for (std::size_t i : {0, 1}) {
       const Graph::Node& neutral = result_[node.inputs[i]];
       const double identity = i == 0 ? node.op->neutral.left : node.op->neutral.right;
       const NodeId other = node.inputs[1 - i];
       if (identity == identity && neutral.is_constant() && neutral.value.is_floating() &&
-          repeated_number(neutral.value) == std::bit_cast<std::uint64_t>(identity) &&
-          result_[other].shape == node.shape)
+          repeated_number(neutral.value) == std::bit_cast<std::uint64_t>(identity) && same_type(result_[other], node))
         return other;
     }
     return -1;
@@ -124,7 +132,7 @@ class Simplifier {
     const std::size_t hash = hash_of(node);
     const std::optional<IndexMap> map = map_of(node);
     if (map) {
-      if (const NodeId same = find_view(*map, node.shape); same >= 0) return same;
+      if (const NodeId same = find_view(*map, node); same >= 0) return same;
     }
     const NodeId id = add(std::move(node));
     operations_.emplace(hash, id);
@@ -148,11 +156,12 @@ class Simplifier {
     return IndexMap{before.root, strides, view.offset()};
   }
 
-  NodeId find_view(const IndexMap& map, const Shape& shape) const {
-    if (result_[map.root].shape == shape && maps_[at(map.root)] == map) return map.root;
+  NodeId find_view(const IndexMap& map, const Graph::Node& node) const {
+    const auto equal = [&](NodeId id) { return same_type(result_[id], node) && maps_[at(id)] == map; };
+    if (equal(map.root)) return map.root;
     const auto [first, last] = views_.equal_range(map.root);
     for (auto candidate = first; candidate != last; ++candidate)
-      if (result_[candidate->second].shape == shape && maps_[at(candidate->second)] == map) return candidate->second;
+      if (equal(candidate->second)) return candidate->second;
     return -1;
   }
 
