@@ -20,5 +20,6 @@ int main(int argc, char** argv) {
   bench::register_reduce();
   bench::register_matmul();
   bench::register_icnn();
+  bench::register_program();
   benchmark::RunSpecifiedBenchmarks();
 }

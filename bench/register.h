@@ -7,5 +7,6 @@ void register_elementwise();
 void register_reduce();
 void register_matmul();
 void register_icnn();
+void register_program();
 
 }  // namespace brenier::bench

@@ -5,7 +5,7 @@
 #include "engine/ops.h"
 #include "engine/parameters.h"
 #include "engine/print.h"
-#include "engine/program/gradient_program.h"
+#include "engine/compile_gradient.h"
 #include "engine/program/program.h"
 #include "engine/str.h"
 #include "engine/tape.h"

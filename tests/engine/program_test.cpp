@@ -5,7 +5,7 @@
 
 #include "engine/autodiff.h"
 #include "engine/memory.h"
-#include "engine/program/gradient_program.h"
+#include "engine/compile_gradient.h"
 #include "engine/program/graph.h"
 #include "tests/support/compare.h"
 #include "tests/support/compiled.h"
