@@ -21,5 +21,6 @@ int main(int argc, char** argv) {
   bench::register_matmul();
   bench::register_icnn();
   bench::register_vector_math();
+  bench::register_program();
   benchmark::RunSpecifiedBenchmarks();
 }

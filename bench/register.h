@@ -8,5 +8,6 @@ void register_reduce();
 void register_matmul();
 void register_icnn();
 void register_vector_math();
+void register_program();
 
 }  // namespace brenier::bench

@@ -22,6 +22,7 @@
 
 #include "engine/ops.h"
 #include "engine/parameters.h"
+#include "engine/program/program.h"
 #include "engine/tape.h"
 #include "engine/tensor.h"
 
@@ -65,20 +66,14 @@ Tensor batch_hessian(const Tensor& y, const Tensor& x);
 class Linearization {
  public:
   Tensor operator()(const Tensor& t) const;  // throws std::invalid_argument if t's shape differs from x's
-  std::size_t operations() const { return steps_.size(); }
+  std::size_t operations() const { return program_.operations(); }
+  const Program& program() const { return program_; }
 
  private:
   friend Linearization linearize(const Tensor& y, const Tensor& x);
-  struct Step {
-    const Op* op;
-    std::shared_ptr<const Attributes> attributes;
-    std::vector<std::int32_t> inputs;  // >= 0: an earlier step; -1: t; below: constants_[-2 - input]
-  };
+  Program program_;
   Shape shape_;
   DType dtype_ = DType::Float64;
-  std::vector<Step> steps_;
-  std::vector<Tensor> constants_;
-  Tensor zero_result_;  // defined if y does not depend on x
 };
 Linearization linearize(const Tensor& y, const Tensor& x);
 

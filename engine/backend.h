@@ -42,11 +42,17 @@ struct KernelCall {
 
 using Kernel = void (*)(const KernelCall&);
 
+// One elementwise operation on n consecutive elements, without shapes: what fused groups of operations are run with.
+// Input i is read at inputs[i][j * strides[i]], with strides of 0 or 1. The output overlaps no input.
+using TileFunction = void (*)(const void* const* inputs, const std::int64_t* strides, void* output, std::int64_t n);
+using TileTable = std::array<std::array<TileFunction, 3>, kOpCount>;  // by operation and dtype
+
 struct Backend {
   const char* name;
   void* (*allocate)(std::size_t bytes);  // aligned to 64 bytes; throws std::bad_alloc
   void (*release)(void* data, std::size_t bytes);
   std::array<Kernel, kOpCount> kernels{};  // null where the backend has none; apply() then says so
+  TileTable tiles{};                       // null where the operation is not elementwise; same results as its kernel
 };
 
 // The CPU. Its kernels are those of the best instruction set of the machine, or of the one that the environment

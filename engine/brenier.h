@@ -5,6 +5,8 @@
 #include "engine/ops.h"
 #include "engine/parameters.h"
 #include "engine/print.h"
+#include "engine/compile_gradient.h"
+#include "engine/program/program.h"
 #include "engine/str.h"
 #include "engine/tape.h"
 #include "engine/tensor.h"

@@ -13,7 +13,7 @@ namespace {
 
 Tensor value_of(std::span<const Tensor* const> inputs, const Attributes& attributes) {
   std::vector<Tensor> detached;
-  for (const Tensor* input : inputs) detached.push_back(input->detached());
+  for (const Tensor* input : inputs) detached.push_back(input->untracked());
   const Tensor value = attributes.custom->value(detached);
   if (!value.defined())
     throw std::invalid_argument(str("[", attributes.custom->name, "] returned an undefined tensor"));

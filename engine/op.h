@@ -24,6 +24,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -64,6 +65,14 @@ using JvpRule = Tensor (*)(std::span<const Tensor> tangents, const Call& call);
 
 enum class OpKind { Elementwise, Linear, Bilinear, Custom, Constant };
 
+// Numbers that leave the other argument of a binary operation as it is, bit for bit, NaN and signed zeros included:
+// f(left, x) = x and f(x, right) = x. NaN: there is none.
+struct NeutralElement {
+  double left = std::numeric_limits<double>::quiet_NaN();
+  double right = std::numeric_limits<double>::quiet_NaN();
+};
+inline constexpr bool kSelfInverse = true;  // f(f(x)) = x, bit for bit
+
 struct Op {
   const char* name;
   OpCode code;
@@ -77,6 +86,9 @@ struct Op {
   std::array<BilinearRule, 2> bilinear{};
   VjpRule custom_vjp = nullptr;
   JvpRule custom_jvp = nullptr;
+  // What a program may use to simplify (engine/program/simplify.cpp).
+  NeutralElement neutral{};
+  bool self_inverse = false;
   // Set only by a user's own operations, whose value is a function instead of a kernel (engine/custom.cpp).
   Tensor (*value)(std::span<const Tensor* const> inputs, const Attributes&) = nullptr;
   // Of `wanted` inputs only; an undefined result stands for zero. ct may carry one bundle axis.
@@ -86,8 +98,8 @@ struct Op {
 };
 
 // The five constructors. All are constant expressions: operations exist before any code runs.
-constexpr Op elementwise(const char* name, OpCode code, UnaryRule rule);
-constexpr Op elementwise(const char* name, OpCode code, BinaryRule a, BinaryRule b);
+constexpr Op elementwise(const char* name, OpCode code, UnaryRule rule, bool self_inverse = false);
+constexpr Op elementwise(const char* name, OpCode code, BinaryRule a, BinaryRule b, NeutralElement neutral = {});
 constexpr Op elementwise(const char* name, OpCode code, TernaryRule a, TernaryRule b, TernaryRule c);
 constexpr Op linear(const char* name, OpCode code, TypeRule type, TransposeRule transpose, ViewRule view = nullptr);
 constexpr Op bilinear(const char* name, OpCode code, TypeRule type, BilinearRule first, BilinearRule second);
@@ -108,12 +120,19 @@ Tensor evaluate(const Op& op, std::span<const Tensor* const> inputs, const Attri
 // Type rule of the elementwise constructors: broadcast shapes, equal dtypes. Which operations accept int64 is the
 // backend's business; derivatives never reach them.
 OutputType elementwise_type(const Op& op, std::span<const Tensor* const> inputs, const Attributes&);
+// Whether an element of the result depends on the corresponding elements alone: the constructor elementwise, and
+// constants such as comparisons.
+constexpr bool is_elementwise(const Op& op) { return op.type == elementwise_type; }
 
-constexpr Op elementwise(const char* name, OpCode code, UnaryRule rule) {
-  return {.name = name, .code = code, .kind = OpKind::Elementwise, .type = elementwise_type, .unary = rule};
+constexpr Op elementwise(const char* name, OpCode code, UnaryRule rule, bool self_inverse) {
+  Op op{.name = name, .code = code, .kind = OpKind::Elementwise, .type = elementwise_type, .unary = rule};
+  op.self_inverse = self_inverse;
+  return op;
 }
-constexpr Op elementwise(const char* name, OpCode code, BinaryRule a, BinaryRule b) {
-  return {.name = name, .code = code, .kind = OpKind::Elementwise, .type = elementwise_type, .binary = {a, b}};
+constexpr Op elementwise(const char* name, OpCode code, BinaryRule a, BinaryRule b, NeutralElement neutral) {
+  Op op{.name = name, .code = code, .kind = OpKind::Elementwise, .type = elementwise_type, .binary = {a, b}};
+  op.neutral = neutral;
+  return op;
 }
 constexpr Op elementwise(const char* name, OpCode code, TernaryRule a, TernaryRule b, TernaryRule c) {
   return {.name = name, .code = code, .kind = OpKind::Elementwise, .type = elementwise_type, .ternary = {a, b, c}};

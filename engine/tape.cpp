@@ -16,7 +16,7 @@ const Op constant_op = brenier::constant("constant", OpCode::Constant, nullptr);
 
 bool all_finite(const Tensor& x) {
   if (!x.is_floating()) return true;
-  const std::vector<double> values = x.to_vector<double>();
+  const std::vector<double> values = x.untracked().to_vector<double>();
   return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
 }
 
@@ -43,11 +43,11 @@ Tensor Tape::watch(const Tensor& value, std::string_view text) {
   if (!value.defined()) throw std::invalid_argument("[watch] the tensor is undefined");
   if (value.recorded())
     throw std::invalid_argument("[watch] the tensor is already recorded; watch its detached() value");
-  const Tensor leaf = append({.op = &input_op, .value = value.detached()});
+  const Tensor leaf = append({.op = &input_op, .varies = true, .value = value.untracked()});
   return text.empty() ? leaf : label(leaf, text);
 }
 
-Tensor Tape::constant(const Tensor& value) { return append({.op = &constant_op, .value = value.detached()}); }
+Tensor Tape::constant(const Tensor& value) { return append({.op = &constant_op, .value = value.untracked()}); }
 
 Tensor Tape::label(const Tensor& x, std::string_view text) {
   if (x.tape() != this) throw std::invalid_argument("[label] the tensor is not recorded on this tape");
@@ -94,10 +94,20 @@ Tensor Tape::record(const Op& op, std::span<const Tensor* const> inputs, std::sh
   std::array<std::int32_t, kInlineInputs> few{};
   std::vector<std::int32_t> many(inputs.size() > kInlineInputs ? inputs.size() : 0);
   std::int32_t* const slots = many.empty() ? few.data() : many.data();
-  for (std::size_t i = 0; i < inputs.size(); ++i) slots[i] = slot_of(op, *inputs[i]);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    slots[i] = slot_of(op, *inputs[i]);
+    node.varies |= this->node(slots[i]).varies;
+  }
   node.first_input = static_cast<std::uint32_t>(inputs_.size());
   inputs_.insert(inputs_.end(), slots, slots + inputs.size());
   return append(std::move(node));
+}
+
+void Tape::require_readable(const char* query, const Tensor& x) const {
+  if (!options_.recording_program || !node(x.slot()).varies) return;
+  throw std::invalid_argument(str("[", query, "] a value of shape ", x.shape(), " depends on an input of the program ",
+                                  "being recorded; what is decided by it would be frozen: use where(), and ",
+                                  "stop_gradient() in place of detached()"));
 }
 
 void Tape::check_finite(const Op& op, std::span<const Tensor* const> inputs, const Tensor& value) const {

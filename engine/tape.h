@@ -29,6 +29,7 @@ struct Node {
   std::uint32_t first_input = 0;                   // into the tape's list of inputs
   std::uint32_t input_count = 0;
   std::int32_t label = -1;  // into the tape's list of labels
+  bool varies = false;      // whether it depends on a watched value
   Tensor value{};           // off tape
 };
 
@@ -36,6 +37,9 @@ struct TapeOptions {
   // Stop with std::domain_error at the first operation that makes NaN or infinity out of finite inputs. Costs one
   // pass over every value.
   bool nan_trap = false;
+  // What is recorded becomes a program (engine/program/program.h) that will be run on other inputs. Reading a value that
+  // depends on a watched one (item, at, to_vector, detached, printing) then throws: it would freeze a decision.
+  bool recording_program = false;
 };
 
 class Tape {
@@ -85,6 +89,9 @@ class Tape {
   std::string_view label_of(const Node& node) const;
   // The recorded tensor at a position.
   Tensor at(std::int32_t slot) const;
+
+  // Throws std::invalid_argument led by `[query]` if the value of x may not be read while recording a program.
+  void require_readable(const char* query, const Tensor& x) const;
 
   // Appends a node. Used by apply(); throws std::invalid_argument if an input is recorded on another living tape.
   Tensor record(const Op& op, std::span<const Tensor* const> inputs, std::shared_ptr<const Attributes> attributes,

@@ -83,6 +83,16 @@ Tensor Tensor::uninitialized(const Shape& shape, DType dtype, const Backend& bac
   return result;
 }
 
+Tensor Tensor::over(StoragePtr storage, const Shape& shape, const Strides& strides, std::int64_t offset, DType dtype) {
+  Tensor result;
+  result.storage_ = std::move(storage);
+  result.offset_ = offset;
+  result.shape_ = shape;
+  result.strides_ = strides;
+  result.dtype_ = dtype;
+  return result;
+}
+
 std::int64_t Tensor::dim(int axis) const {
   if (axis < -rank() || axis >= rank())
     throw std::invalid_argument(str("[dim] axis ", axis, " is out of range for shape ", shape_));
@@ -92,12 +102,14 @@ std::int64_t Tensor::dim(int axis) const {
 double Tensor::item() const {
   if (!defined()) throw std::invalid_argument("[item] the tensor is undefined");
   if (size() != 1) throw std::invalid_argument(str("[item] the tensor has shape ", shape_, ", not one element"));
+  require_readable("item");
   return with_type(dtype_, [&]<class T>(T) { return static_cast<double>(*data<T>()); });
 }
 
 double Tensor::at(const Dims& index) const {
   if (!defined()) throw std::invalid_argument("[at] the tensor is undefined");
   if (index.rank() != rank()) throw std::invalid_argument(str("[at] index ", index, " for shape ", shape_));
+  require_readable("at");
   std::int64_t position = 0;
   for (int axis = 0; axis < rank(); ++axis) {
     const std::int64_t i = index[axis] < 0 ? index[axis] + shape_[axis] : index[axis];
@@ -110,6 +122,7 @@ double Tensor::at(const Dims& index) const {
 template <class T>
 std::vector<T> Tensor::to_vector() const {
   if (!defined()) throw std::invalid_argument("[to_vector] the tensor is undefined");
+  require_readable("to_vector");
   std::vector<T> result;
   result.reserve(static_cast<std::size_t>(size()));
   with_type(dtype_, [&]<class Stored>(Stored) {
@@ -147,7 +160,14 @@ bool Tensor::same_view(const Tensor& other) const {
          strides_ == other.strides_ && dtype_ == other.dtype_;
 }
 
-Tensor Tensor::detached() const { return defined() ? view(shape_, strides_, offset_) : Tensor(); }
+Tensor Tensor::detached() const {
+  require_readable("detached");
+  return untracked();
+}
+
+void Tensor::require_readable(const char* query) const {
+  if (Tape* const owner = tape()) owner->require_readable(query, *this);
+}
 
 Tensor tensor(double value, DType dtype) {
   return generate({}, dtype, [&](std::int64_t) { return value; });

@@ -56,6 +56,9 @@ class Tensor {
   // A new uninitialised row-major tensor. For kernels and readers; users start from the functions below.
   static Tensor uninitialized(const Shape& shape, DType dtype, const Backend& backend);
 
+  // A tensor over memory that somebody else manages, for programs and their arenas.
+  static Tensor over(StoragePtr storage, const Shape& shape, const Strides& strides, std::int64_t offset, DType dtype);
+
   bool defined() const { return static_cast<bool>(storage_); }
   const Shape& shape() const { return shape_; }
   int rank() const { return shape_.rank(); }
@@ -66,7 +69,8 @@ class Tensor {
   bool is_floating() const { return dtype_ != DType::Int64; }
   const Backend& backend() const { return *storage_->backend; }
 
-  // Reading. All throw std::invalid_argument on misuse.
+  // Reading. All throw std::invalid_argument on misuse, and if the value belongs to a program that is being recorded
+  // (TapeOptions::recording_program): what is decided by such a value would be frozen into the program.
   double item() const;                 // the only element
   double at(const Dims& index) const;  // one element; negative indices count from the end
   template <class T>
@@ -94,10 +98,13 @@ class Tensor {
   bool recorded() const { return tape() != nullptr; }
   Tape* tape() const { return anchor_ ? anchor_->tape : nullptr; }  // null for a constant
   std::int32_t slot() const { return slot_; }                       // position on the tape; only if recorded()
-  Tensor detached() const;                                          // the same value as a constant
+  Tensor detached() const;  // the same value as a constant; counts as reading it
+  // The same for the engine itself, which may look at any value.
+  Tensor untracked() const { return defined() ? view(shape_, strides_, offset_) : Tensor(); }
 
  private:
   friend class Tape;
+  void require_readable(const char* query) const;
   StoragePtr storage_;
   std::int64_t offset_ = 0;  // elements from the start of the storage
   Shape shape_;

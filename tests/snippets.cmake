@@ -1,7 +1,7 @@
 # Compiles every snippet of the READMEs and makes it a test, snippet/NAME: the program must succeed and print exactly
 # the block that follows it. snippets.awk takes them out of the text.
 set(readmes)
-foreach(folder . engine engine/cpu solvers models experiments tests bench)
+foreach(folder . engine engine/cpu engine/program solvers models experiments tests bench)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${folder}/README.md)
     list(APPEND readmes ${PROJECT_SOURCE_DIR}/${folder}/README.md)
   endif()

@@ -147,6 +147,26 @@ void elementwise_kernel(const KernelCall& call) {
   });
 }
 
+// The same rows without a walk, for fused groups: strides of 0 or 1.
+template <class F, class T, std::size_t N>
+void tile(const void* const* inputs, const std::int64_t* strides, void* output, std::int64_t n) {
+  std::array<const T*, N> x;
+  Offsets<N> stride;
+  for (std::size_t i = 0; i < N; ++i) {
+    x[i] = static_cast<const T*>(inputs[i]);
+    stride[i] = strides[i];
+  }
+  row<F>(static_cast<T*>(output), n, x, stride);
+}
+
+// By dtype.
+template <class F, std::size_t N>
+constexpr std::array<TileFunction, 3> tile_functions() {
+  std::array<TileFunction, 3> functions{tile<F, float, N>, tile<F, double, N>, nullptr};
+  if constexpr (accepts_integers<F>) functions[static_cast<std::size_t>(DType::Int64)] = tile<F, std::int64_t, N>;
+  return functions;
+}
+
 // Towards zero for integers; numbers beyond their range become the nearest end of it, and NaN becomes 0.
 template <class To>
 struct Convert {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
@@ -17,4 +18,5 @@
 #include "engine/cpu/kernel_table.h"
 #include "engine/cpu/philox.h"
 #include "engine/cpu/target.h"
+#include "engine/cpu/threads.h"
 #include "engine/str.h"

@@ -1,6 +1,6 @@
-// What one instruction set contributes: a table of kernels by opcode. The texts are the same for all of them
-// (engine/cpu/*-inl.h); a file isa_*.cpp compiles them inside a namespace of its own. And which of them this process
-// uses.
+// What one instruction set contributes: a table of kernels by opcode, and one of tile functions. The texts are the same
+// for all of them (engine/cpu/*-inl.h); a file isa_*.cpp compiles them inside a namespace of its own. And which of them
+// this process uses.
 #pragma once
 
 #include <array>
@@ -14,21 +14,22 @@ namespace brenier::cpu {
 
 using KernelTable = std::array<Kernel, kOpCount>;
 
-namespace scalar {
-KernelTable kernel_table();
-}
+#define BRENIER_DECLARE_TABLES(target) \
+  namespace target {                   \
+  KernelTable kernel_table();          \
+  TileTable tile_table();              \
+  }
+BRENIER_DECLARE_TABLES(scalar)
 #if BRENIER_X86
-namespace avx2 {
-KernelTable kernel_table();
-}
-namespace avx512 {
-KernelTable kernel_table();
-}
+BRENIER_DECLARE_TABLES(avx2)
+BRENIER_DECLARE_TABLES(avx512)
 #endif
+#undef BRENIER_DECLARE_TABLES
 
 struct InstructionSet {
   const char* name;
   KernelTable (*kernel_table)();
+  TileTable (*tile_table)();
   bool supported;  // by this machine
 };
 

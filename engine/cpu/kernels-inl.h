@@ -45,3 +45,18 @@ KernelTable kernel_table() {
   set(OpCode::RandomPermutation, random_permutation_kernel);
   return table;
 }
+
+TileTable tile_table() {
+  TileTable table{};
+  const auto set = [&](OpCode code, const std::array<TileFunction, 3>& functions) {
+    table[static_cast<std::size_t>(code)] = functions;
+  };
+#define BRENIER_UNARY_ENTRY(name, code, text) set(OpCode::code, tile_functions<code, 1>());
+#define BRENIER_BINARY_ENTRY(name, code, text) set(OpCode::code, tile_functions<code, 2>());
+  BRENIER_UNARY_OPS(BRENIER_UNARY_ENTRY)
+  BRENIER_BINARY_OPS(BRENIER_BINARY_ENTRY)
+#undef BRENIER_UNARY_ENTRY
+#undef BRENIER_BINARY_ENTRY
+  set(OpCode::Where, tile_functions<Where, 3>());
+  return table;
+}

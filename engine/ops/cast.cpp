@@ -20,7 +20,7 @@ const Op stop_gradient_op = constant(
     [](const Op&, std::span<const Tensor* const> in, const Attributes&) -> OutputType {
       return {in[0]->shape(), in[0]->dtype()};
     },
-    [](const Tensor& x, const Attributes&, const OutputType&) { return x.detached(); });
+    [](const Tensor& x, const Attributes&, const OutputType&) { return x.untracked(); });
 
 }  // namespace
 

@@ -17,9 +17,10 @@ namespace {
 // x or y may be unused, hence the attribute.
 #define BRENIER_ARG [[maybe_unused]] const Tensor&
 
-#define BRENIER_UNARY(name, code, rule)                                                                               \
-  const Op name##_op =                                                                                                \
-      elementwise(#name, OpCode::code, [](const Tensor& t, BRENIER_ARG x, BRENIER_ARG y) -> Tensor { return rule; }); \
+#define BRENIER_UNARY(name, code, rule, ...)                                                                          \
+  const Op name##_op = elementwise(#name, OpCode::code, [](const Tensor& t, BRENIER_ARG x, BRENIER_ARG y) -> Tensor { \
+    return rule;                                                                                                      \
+  } __VA_OPT__(, ) __VA_ARGS__);                                                                                      \
   }                                                                                                                   \
   Tensor name(const Tensor& x) { return apply(name##_op, {&x}); }                                                     \
   namespace {
@@ -28,14 +29,15 @@ namespace {
   Tensor name(const Tensor& a, double b) { return name(a, tensor(b, a.dtype())); } \
   Tensor name(double a, const Tensor& b) { return name(tensor(a, b.dtype()), b); }
 
-#define BRENIER_BINARY(name, code, rule_a, rule_b)                                                    \
-  const Op name##_op = elementwise(                                                                   \
-      #name, OpCode::code,                                                                            \
-      [](const Tensor& t, BRENIER_ARG a, BRENIER_ARG b, BRENIER_ARG y) -> Tensor { return rule_a; },  \
-      [](const Tensor& t, BRENIER_ARG a, BRENIER_ARG b, BRENIER_ARG y) -> Tensor { return rule_b; }); \
-  }                                                                                                   \
-  Tensor name(const Tensor& a, const Tensor& b) { return apply(name##_op, {&a, &b}); }                \
-  BRENIER_PLAIN_NUMBERS(name)                                                                         \
+#define BRENIER_BINARY(name, code, rule_a, rule_b, ...)                                                            \
+  const Op name##_op = elementwise(                                                                                \
+      #name, OpCode::code,                                                                                         \
+      [](const Tensor& t, BRENIER_ARG a, BRENIER_ARG b, BRENIER_ARG y) -> Tensor { return rule_a; },               \
+      [](const Tensor& t, BRENIER_ARG a, BRENIER_ARG b, BRENIER_ARG y) -> Tensor { return rule_b; } __VA_OPT__(, ) \
+                                                                           __VA_ARGS__);                           \
+  }                                                                                                                \
+  Tensor name(const Tensor& a, const Tensor& b) { return apply(name##_op, {&a, &b}); }                             \
+  BRENIER_PLAIN_NUMBERS(name)                                                                                      \
   namespace {
 
 #define BRENIER_UNARY_CONSTANT(name, code)                              \
@@ -57,11 +59,11 @@ constexpr double kTwoOverRootPi = 2 * std::numbers::inv_sqrtpi;
 // clang-format off
 
 // Arithmetic.
-BRENIER_BINARY(add, Add, t, t)
-BRENIER_BINARY(sub, Sub, t, -t)
-BRENIER_BINARY(mul, Mul, t * b, t * a)
-BRENIER_BINARY(div, Div, t / b, -t * y / b)
-BRENIER_UNARY(neg, Neg, -t)
+BRENIER_BINARY(add, Add, t, t, NeutralElement{-0.0, -0.0})
+BRENIER_BINARY(sub, Sub, t, -t, NeutralElement{.right = 0.0})
+BRENIER_BINARY(mul, Mul, t * b, t * a, NeutralElement{1.0, 1.0})
+BRENIER_BINARY(div, Div, t / b, -t * y / b, NeutralElement{.right = 1.0})
+BRENIER_UNARY(neg, Neg, -t, kSelfInverse)
 BRENIER_UNARY(square, Square, t * (2.0 * x))
 BRENIER_UNARY(sqrt, Sqrt, 0.5 * t / y)
 BRENIER_UNARY(reciprocal, Reciprocal, -t * square(y))

@@ -1,0 +1,64 @@
+// A compiled program: graph, plan, memory, and the list of steps that a run goes through.
+//
+// Every node has a tensor handle, made once. Handles of inputs and outputs show memory that changes from run to run:
+// their storage is a slot of this program whose pointer is set before the steps are run. No slot may outlive the
+// program, so what is handed out is never made of one.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/program/plan.h"
+#include "engine/program/tiles.h"
+
+namespace brenier {
+
+class Executable {
+ public:
+  Executable(Graph graph, std::vector<Strides> layouts, const Backend& backend);
+  Executable(const Executable&) = delete;
+  Executable& operator=(const Executable&) = delete;
+
+  // `seconds`, if given, has one entry per step, to which its time is added.
+  void run(std::span<const Tensor> inputs, std::span<Tensor> outputs, std::vector<double>* seconds = nullptr);
+  const Graph& graph() const { return graph_; }
+  const Plan& plan() const { return plan_; }
+  const std::vector<std::vector<NodeId>>& step_members() const { return members_; }  // the nodes of every step
+
+ private:
+  // One of: a fused group, a kernel, a user's own function.
+  struct Step {
+    NodeId node;  // the last one of a group
+    std::optional<TileGroup> group{};
+    Kernel kernel = nullptr;
+    std::vector<const Tensor*> inputs{};
+  };
+
+  void bind(std::vector<Strides> layouts);
+  void make_tensors();
+  void make_steps();
+  Step make_step(std::span<const NodeId> members);
+  void check(std::span<const Tensor> inputs) const;
+  void execute(Step& step);
+  void execute_function(const Step& step);
+  Tensor result(NodeId output, std::span<const Tensor> inputs) const;
+  Storage& slot(NodeId root) { return slots_[static_cast<std::size_t>(root)]; }
+
+  Graph graph_;
+  const Backend& backend_;
+  Plan plan_;
+  std::vector<Strides> layouts_;      // of the inputs, as planned
+  std::unique_ptr<Storage[]> slots_;  // one for every node; used by inputs and roots of outputs
+  std::vector<NodeId> output_roots_;
+  std::vector<Tensor> fresh_;  // the memory of output_roots_ during a run
+  StoragePtr arena_, scratch_;
+  std::vector<Tensor> tensors_;  // of every node
+  std::vector<Step> steps_;
+  std::vector<std::vector<NodeId>> members_;
+  bool running_ = false;
+};
+
+}  // namespace brenier

@@ -1,0 +1,145 @@
+// Fusion: elementwise operations over one shape become groups that are run tile by tile (tiles.cpp), so that a value
+// used only inside its group never reaches memory.
+//
+// Contracting two groups is legal if no third node lies on a path between them; otherwise the contracted graph would
+// have a cycle. The search is greedy: every edge between elementwise nodes of one shape, in order, is contracted if
+// that is legal. Derivatives of an activation, recorded long after it, thus move to where its argument is made, and all
+// are computed from one pass over it.
+//
+// Afterwards groups are neighbouring runs of nodes, in a topological order that stays close to the recorded one.
+#include <algorithm>
+#include <queue>
+
+#include "engine/backend.h"
+#include "engine/program/graph.h"
+
+namespace brenier {
+namespace {
+
+// A set of nodes as bits.
+class NodeSet {
+ public:
+  explicit NodeSet(NodeId size) : words_((static_cast<std::size_t>(size) + 63) / 64) {}
+  bool contains(NodeId id) const { return words_[word(id)] >> (id % 64) & 1; }
+  void insert(NodeId id) { words_[word(id)] |= bit(id); }
+  void erase(NodeId id) { words_[word(id)] &= ~bit(id); }
+  void insert_all(const NodeSet& other) {
+    for (std::size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
+  }
+
+ private:
+  static std::size_t word(NodeId id) { return static_cast<std::size_t>(id) / 64; }
+  static std::uint64_t bit(NodeId id) { return std::uint64_t{1} << (id % 64); }
+  std::vector<std::uint64_t> words_;
+};
+
+// The graph with some sets of nodes contracted. A set goes by the number of one of its nodes.
+class Contraction {
+ public:
+  explicit Contraction(const Graph& graph)
+      : set_of_(graph.nodes.size()), before_(graph.nodes.size(), NodeSet(graph.size())) {
+    for (NodeId id = 0; id < graph.size(); ++id) {
+      set_of_[at(id)] = id;
+      members_.push_back({id});
+      for (NodeId input : graph[id].inputs) {
+        before_[at(id)].insert(input);
+        before_[at(id)].insert_all(before_[at(input)]);
+      }
+    }
+  }
+
+  NodeId set_of(NodeId id) const { return set_of_[at(id)]; }
+  const std::vector<NodeId>& members(NodeId set) const { return members_[at(set)]; }
+
+  void contract_if_legal(NodeId first, NodeId second) {
+    const NodeId a = set_of(first), b = set_of(second);
+    if (a == b || third_between(a, b) || third_between(b, a)) return;
+    before_[at(a)].insert_all(before_[at(b)]);
+    before_[at(a)].erase(a);
+    before_[at(a)].erase(b);
+    for (NodeId member : members_[at(b)]) {
+      set_of_[at(member)] = a;
+      members_[at(a)].push_back(member);
+    }
+    members_[at(b)].clear();
+    for (NodeSet& before : before_) {
+      if (!before.contains(a) && !before.contains(b)) continue;
+      before.insert_all(before_[at(a)]);
+      before.insert(a);
+      before.erase(b);
+    }
+  }
+
+ private:
+  static std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
+  bool third_between(NodeId a, NodeId b) const {
+    if (!before_[at(b)].contains(a)) return false;
+    for (NodeId c = 0; c < static_cast<NodeId>(before_.size()); ++c)
+      if (c != a && !members_[at(c)].empty() && before_[at(b)].contains(c) && before_[at(c)].contains(a)) return true;
+    return false;
+  }
+
+  std::vector<NodeId> set_of_;
+  std::vector<std::vector<NodeId>> members_;
+  std::vector<NodeSet> before_;  // of every set: the sets it depends on, directly or not
+};
+
+bool can_be_fused(const Graph::Node& node, const Backend& backend) {
+  return node.op && is_elementwise(*node.op) && element_count(node.shape) > 0 &&
+         backend.tiles[static_cast<std::size_t>(node.op->code)][static_cast<std::size_t>(node.dtype)];
+}
+
+// The sets in an order in which they can be executed; among those that can, the one with the earliest node.
+std::vector<NodeId> execution_order(const Graph& graph, const Contraction& sets) {
+  std::vector<int> waiting(graph.nodes.size());
+  std::vector<std::vector<NodeId>> users(graph.nodes.size());
+  for (NodeId id = 0; id < graph.size(); ++id)
+    for (NodeId input : graph[id].inputs) {
+      if (sets.set_of(input) == sets.set_of(id)) continue;
+      ++waiting[static_cast<std::size_t>(sets.set_of(id))];
+      users[static_cast<std::size_t>(sets.set_of(input))].push_back(sets.set_of(id));
+    }
+  std::priority_queue<std::pair<NodeId, NodeId>, std::vector<std::pair<NodeId, NodeId>>, std::greater<>> ready;
+  const auto offer = [&](NodeId set) {
+    const std::vector<NodeId>& members = sets.members(set);
+    ready.emplace(*std::min_element(members.begin(), members.end()), set);
+  };
+  for (NodeId id = 0; id < graph.size(); ++id)
+    if (sets.set_of(id) == id && waiting[static_cast<std::size_t>(id)] == 0) offer(id);
+  std::vector<NodeId> order;
+  while (!ready.empty()) {
+    order.push_back(ready.top().second);
+    ready.pop();
+    for (NodeId user : users[static_cast<std::size_t>(order.back())])
+      if (--waiting[static_cast<std::size_t>(user)] == 0) offer(user);
+  }
+  return order;
+}
+
+}  // namespace
+
+Graph fuse(const Graph& graph, const Backend& backend) {
+  Contraction sets(graph);
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    if (!can_be_fused(graph[id], backend)) continue;
+    for (NodeId input : graph[id].inputs)
+      if (graph[input].shape == graph[id].shape && can_be_fused(graph[input], backend))
+        sets.contract_if_legal(input, id);
+  }
+  Graph grouped = graph;
+  std::vector<NodeId> order;
+  std::int32_t groups = 0;
+  for (NodeId set : execution_order(graph, sets)) {
+    std::vector<NodeId> members = sets.members(set);
+    std::sort(members.begin(), members.end());
+    const bool fused = can_be_fused(graph[set], backend);
+    for (NodeId id : members) {
+      if (fused) grouped[id].group = groups;
+      order.push_back(id);
+    }
+    if (fused) ++groups;
+  }
+  return reordered(grouped, order);
+}
+
+}  // namespace brenier

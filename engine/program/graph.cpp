@@ -1,0 +1,50 @@
+// Rearranging a graph, and asking its operations about views without numbers. See engine/program/graph.h.
+#include "engine/program/graph.h"
+
+#include "engine/backend.h"
+
+namespace brenier {
+
+Graph reordered(const Graph& graph, const std::vector<NodeId>& order) {
+  std::vector<NodeId> position(graph.nodes.size(), -1);
+  Graph result;
+  for (NodeId id : order) {
+    Graph::Node node = graph[id];
+    for (NodeId& input : node.inputs) input = position[static_cast<std::size_t>(input)];
+    position[static_cast<std::size_t>(id)] = result.append(std::move(node));
+  }
+  for (NodeId id : graph.inputs) result.inputs.push_back(position[static_cast<std::size_t>(id)]);
+  for (NodeId id : graph.outputs) result.outputs.push_back(position[static_cast<std::size_t>(id)]);
+  return result;
+}
+
+Strides layout_of(const Tensor& x) {
+  if (x.size() == 0) return contiguous_strides(x.shape());
+  Strides strides = x.strides(), row_major = contiguous_strides(x.shape());
+  for (int axis = 0; axis < x.rank(); ++axis)
+    if (x.shape()[axis] == 1) strides[axis] = row_major[axis];
+  return strides;
+}
+
+const Attributes& attributes_of(const Graph::Node& node) {
+  static const Attributes none;
+  return node.attributes ? *node.attributes : none;
+}
+
+Tensor placeholder(const Shape& shape, const Strides& strides, std::int64_t offset, DType dtype) {
+  // Never destroyed: its count of references starts at one.
+  static Storage* const nowhere = [] {
+    Storage* const storage = new Storage;
+    storage->references = 1;
+    storage->backend = &cpu_backend();
+    return storage;
+  }();
+  return Tensor::over(StoragePtr(nowhere), shape, strides, offset, dtype);
+}
+
+Tensor viewed(const Graph::Node& node, const Tensor& argument) {
+  if (!node.op || !node.op->view) return {};
+  return node.op->view(argument, attributes_of(node), {node.shape, node.dtype});
+}
+
+}  // namespace brenier

@@ -1,0 +1,137 @@
+// Graphs and programs as text, and the time of each step. See engine/program/program.h.
+//
+// Operations are counted as one per element of an elementwise result, as a multiplication and an addition per term of a
+// bilinear one, which sums over the last axis of its first argument, and as one per element read by all others. Bytes
+// are those that a step reads and writes at least: views cost nothing, and neither do values inside a group.
+#include <algorithm>
+
+#include "engine/program/executable.h"
+#include "engine/program/program.h"
+#include "engine/str.h"
+
+namespace brenier {
+namespace {
+
+constexpr std::int64_t kLargestPrintedValue = 6;  // elements
+
+std::string name_of(const Graph& graph, NodeId id) {
+  const Graph::Node& node = graph[id];
+  std::string text = str("%", id, " ", node.op ? node.op->name : node.is_constant() ? "constant" : "input");
+  if (!node.label.empty()) text += str(" '", node.label, "'");
+  text += str("  ", node.dtype, " ", node.shape);
+  if (node.is_constant() && node.value.size() <= kLargestPrintedValue) {
+    text += "  =";
+    for (double value : node.value.to_vector<double>()) text += str(" ", value);
+  }
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) text += str(i ? ", %" : "  <- %", node.inputs[i]);
+  return text;
+}
+
+double size_of_node(const Graph& graph, NodeId id) { return static_cast<double>(element_count(graph[id].shape)); }
+
+double operations_of(const Graph& graph, NodeId id) {
+  const Graph::Node& node = graph[id];
+  if (is_elementwise(*node.op)) return size_of_node(graph, id);
+  if (node.op->kind == OpKind::Bilinear)
+    return 2 * size_of_node(graph, id) * static_cast<double>(graph[node.inputs[0]].shape[-1]);
+  return node.inputs.empty() ? 0 : size_of_node(graph, node.inputs[0]);
+}
+
+struct Work {
+  double operations = 0, bytes = 0;
+};
+
+Work work_of(const Graph& graph, const Plan& plan, std::span<const NodeId> members) {
+  Work work;
+  std::vector<NodeId> read;
+  const auto bytes = [&](NodeId id) { return size_of_node(graph, id) * static_cast<double>(size_of(graph[id].dtype)); };
+  for (NodeId id : members) {
+    work.operations += operations_of(graph, id);
+    if (plan.home_of(id) != Home::Tile) work.bytes += bytes(id);
+    for (NodeId input : graph[id].inputs)
+      if (plan.step[static_cast<std::size_t>(input)] != plan.step[static_cast<std::size_t>(id)] &&
+          std::find(read.begin(), read.end(), input) == read.end()) {
+        read.push_back(input);
+        work.bytes += bytes(input);
+      }
+  }
+  return work;
+}
+
+// Where a value lives: "arena 0 … 4096", "output", "tile", "view of %3".
+std::string place_of(const Plan& plan, NodeId id) {
+  if (plan.place(id).root != id) return str("view of %", plan.place(id).root);
+  if (plan.home_of(id) == Home::Output) return "output";
+  if (plan.home_of(id) == Home::Tile) return "tile";
+  for (const Buffer& buffer : plan.buffers)
+    if (buffer.root == id) return str("arena ", buffer.offset, " … ", buffer.offset + buffer.bytes);
+  return "";
+}
+
+std::string step_to_text(const Graph& graph, const Plan& plan, std::span<const NodeId> members) {
+  const Work work = work_of(graph, plan, members);
+  std::string text;
+  if (members.size() > 1) text = str("  fused over ", graph[members[0]].shape, "\n");
+  for (NodeId id : members)
+    text += str(members.size() > 1 ? "    " : "  ", name_of(graph, id), "  -> ", place_of(plan, id), "\n");
+  text.pop_back();
+  return str(text, "  (", work.operations, " operations, ", work.bytes, " bytes)\n");
+}
+
+}  // namespace
+
+std::string to_text(const Graph& graph) {
+  std::string text;
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    text += name_of(graph, id);
+    if (graph[id].group >= 0) text += str("  in group ", graph[id].group);
+    text += '\n';
+  }
+  return text;
+}
+
+std::string to_text(const Program& program) {
+  const Executable& target = program.executable();
+  const Graph& graph = target.graph();
+  const Plan& plan = target.plan();
+  std::string inputs, constants, views, steps;
+  for (NodeId id : graph.inputs) inputs += "  " + name_of(graph, id) + "\n";
+  for (NodeId id = 0; id < graph.size(); ++id)
+    if (graph[id].is_constant())
+      constants += "  " + name_of(graph, id) + "\n";
+    else if (graph[id].op && plan.place(id).root != id)
+      views += "  " + name_of(graph, id) + "\n";
+  Work total;
+  for (const std::vector<NodeId>& members : target.step_members()) {
+    const Work work = work_of(graph, plan, members);
+    total.operations += work.operations;
+    total.bytes += work.bytes;
+    steps += step_to_text(graph, plan, members);
+  }
+  std::string outputs;
+  for (NodeId id : graph.outputs) outputs += str(" %", id);
+  double values = 0;
+  for (const Buffer& buffer : plan.buffers) values += static_cast<double>(buffer.bytes);
+  return str("inputs\n", inputs, "captured constants\n", constants, "views\n", views, "steps\n", steps, "outputs",
+             outputs, "\narena ", plan.arena_bytes, " bytes for ", plan.buffers.size(), " buffers of ", values,
+             " bytes\nwork ", total.operations, " operations, ", total.bytes, " bytes\n");
+}
+
+std::string Program::profile(const std::vector<Tensor>& inputs, int repetitions) const {
+  Executable& target = executable();
+  std::vector<double> seconds(target.step_members().size());
+  std::vector<Tensor> outputs(target.graph().outputs.size());
+  for (int i = 0; i < repetitions; ++i) target.run(inputs, outputs, &seconds);
+  double total = 0;
+  std::string text;
+  for (std::size_t i = 0; i < seconds.size(); ++i) {
+    const double each = seconds[i] / repetitions;
+    const Work work = work_of(target.graph(), target.plan(), target.step_members()[i]);
+    total += each;
+    text += str(each * 1e6, " us  ", work.operations / each * 1e-9, " Gop/s  ", work.bytes / each * 1e-9, " GB/s",
+                step_to_text(target.graph(), target.plan(), target.step_members()[i]));
+  }
+  return str(text, total * 1e6, " us in ", seconds.size(), " steps\n");
+}
+
+}  // namespace brenier

@@ -1,0 +1,17 @@
+// Compiled against eager, bit for bit.
+#pragma once
+
+#include <string>
+
+#include "tests/support/maps.h"
+
+namespace brenier::testing {
+
+// Empty if shapes, dtypes and bits agree; all NaN count as equal, 0 and -0 do not.
+std::string bit_mismatch(const Tensor& got, const Tensor& expected);
+
+// Records the map at its own arguments as a program, runs that on `arguments`, and compares every result with the
+// eager evaluation there. Empty, or a sentence.
+std::string compare_compiled(const Map& map, const Tensors& arguments);
+
+}  // namespace brenier::testing
