@@ -56,7 +56,7 @@ void register_kernel(const Case& row, DType dtype, const cpu::InstructionSet& is
   const std::string name = str("vector/", row.name, "/", short_name(dtype), "/", isa.name);
   benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
     const Tensor x = arguments(row, dtype);
-    Tensor y = zeros({kCount}, dtype);
+    Tensor y = Tensor::uninitialized({kCount}, dtype, cpu_backend());
     const Tensor* const inputs[] = {&x};
     const Attributes attributes;
     time_elements(state, [&] { kernel({inputs, y, attributes}); });
@@ -68,7 +68,7 @@ void register_library(const Case& row, DType dtype, T (*function)(T)) {
   const std::string name = str("vector/", row.name, "/", short_name(dtype), "/libc");
   benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
     const Tensor x = arguments(row, dtype);
-    Tensor y = zeros({kCount}, dtype);
+    Tensor y = Tensor::uninitialized({kCount}, dtype, cpu_backend());
     const T* from = x.data<T>();
     T* to = y.mutable_data<T>();
     time_elements(state, [&] {

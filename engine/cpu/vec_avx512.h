@@ -2,11 +2,15 @@
 // 4 2022). This header lists instructions; what they mean is in pack-inl.h.
 #pragma once
 
+#if defined(__clang__)
+#include <immintrin.h>
+#else
 // GCC bug 105593: intrinsics that start from an undefined register are reported as uninitialised.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
 #pragma GCC diagnostic pop
+#endif
 
 #include <cmath>
 #include <cstdint>
@@ -16,7 +20,12 @@
 
 #include "engine/cpu/target.h"
 
+// GCC makes 32-byte vectors of plain loops unless told otherwise.
+#if defined(__clang__)
+#define BRENIER_AVX512 "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"
+#else
 #define BRENIER_AVX512 "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-vector-width=512"
+#endif
 
 BRENIER_TARGET_BEGIN(BRENIER_AVX512)
 

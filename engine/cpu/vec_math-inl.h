@@ -7,14 +7,28 @@
 // coefficients rounded first and the others fitted again. tests/engine/vector_math_test.cpp holds the accuracy.
 // There are no branches: all lanes take all paths and choose at the end, so NaN and infinity pass through arithmetic.
 
-// c0 + c1 x + c2 x^2 + …
-template <class V>
-BRENIER_INLINE V polynomial(V, double c) {
-  return V(c);
+// c[First] + c[First + Step] z + c[First + 2 Step] z^2 + …
+template <int First, int Step, class V, int Count>
+BRENIER_INLINE V horner(V z, const double (&c)[Count]) {
+  if constexpr (First + Step < Count) {
+    return fma(horner<First + Step, Step>(z, c), z, V(c[First]));
+  } else {
+    return V(c[First]);
+  }
 }
-template <class V, class... More>
-BRENIER_INLINE V polynomial(V x, double c, More... more) {
-  return fma(polynomial(x, more...), x, V(c));
+
+// c0 + c1 x + c2 x^2 + …, long ones in two or four interleaved chains: a chain waits for each of its steps.
+template <class V, class... Numbers>
+BRENIER_INLINE V polynomial(V x, Numbers... numbers) {
+  constexpr int count = sizeof...(Numbers);
+  const double c[] = {numbers...};
+  if constexpr (count < 6) return horner<0, 1>(x, c);
+  const V x2 = x * x;
+  if constexpr (count < 14) return fma(horner<1, 2>(x2, c), x, horner<0, 2>(x2, c));
+  const V x4 = x2 * x2;
+  const V low = fma(horner<1, 4>(x4, c), x, horner<0, 4>(x4, c));
+  const V high = fma(horner<3, 4>(x4, c), x, horner<2, 4>(x4, c));
+  return fma(high, x2, low);
 }
 
 // The rounding error of sum = a + b (Knuth).
@@ -155,14 +169,14 @@ BRENIER_INLINE Pack<T> log1p(Pack<T> x) {
   return copy_sign(log_outside(u, e, log_of((m - one) + scale(c, -e), e)), x);
 }
 
-// With t = e^(-2|x|) - 1, |tanh x| = -t/(2 + t). What rounding takes from 2 + t is restored where it matters, near 1.
+// With t = e^(-2|x|) - 1, q = t/(2 + t) is -|tanh x|. What rounding takes from d = 2 + t is restored: 1/d = (1 - q)/2.
 template <class T>
 BRENIER_INLINE Pack<T> tanh(Pack<T> x) {
   constexpr double low = is_float<T> ? -20 : -40;  // tanh = 1 beyond
   const Reduced<T> reduced = reduce_exponent(max(Pack<T>(low), Pack<T>(-2) * abs(x)));
   const TwoParts<T> parts = expm1_parts(reduced, scale(Pack<T>(1), reduced.n));
   const Pack<T> two(2), t = parts.value + parts.error, d = two + t, lost = t - (d - two), q = t / d;
-  return copy_sign(fma(-q, lost, q), x);
+  return copy_sign(fma(-q, lost * fma(Pack<T>(-0.5), q, Pack<T>(0.5)), q), x);
 }
 
 // erf(x)/x - 1 as a polynomial of x^2. Single: |x| <= 0.92, 2^-30; double: |x| <= 1, 2^-54.8.
