@@ -52,7 +52,8 @@ struct Backend {
 const Backend& cpu_backend();
 
 // How many threads, the caller's included, a kernel of the CPU backend may use; 1 until set. Results are the same bit
-// for bit for every number. set_threads() throws if count is not in 1 … 1024; it waits for kernels that are running.
+// for bit for every number. set_threads() throws if count is not in 1 … 4096; it waits for kernels that are running, so
+// do not call it from one.
 void set_threads(int count);
 int threads();
 
