@@ -63,7 +63,8 @@ const Backend& cpu_backend();
 const char* cpu_isa();
 
 // How many threads, the caller's included, a kernel of the CPU backend may use; 1 until set. Results are the same bit
-// for bit for every number. set_threads() throws if count is not in 1 … 1024; it waits for kernels that are running.
+// for bit for every number. set_threads() throws if count is not in 1 … 4096; it waits for kernels that are running, so
+// do not call it from one.
 void set_threads(int count);
 int threads();
 

@@ -85,6 +85,18 @@ inline T* anchored(T* pointer) {
   return pointer;
 }
 
+// GCC would load a pack anew for each multiply-add that uses it, as an operand in memory, and loads would set the pace.
+template <class T>
+inline void keep_in_register(Pack<T>& pack) {
+#if defined(__x86_64__)
+  if constexpr (kPlainVector<T>)
+    asm("" : "+x"(pack));
+  else
+    asm("" : "+v"(pack.v));
+#endif
+  static_cast<void>(pack);
+}
+
 // Asks for the tile of C while the sums are formed, if they are long enough to repay it.
 inline constexpr std::int64_t kPrefetchDepth = 128;
 
@@ -125,6 +137,7 @@ void micro_kernel(const Tile<T>& given) {
   for (std::int64_t p = 0; p < tile.depth; ++p, b += tile.b_stride) {
     Pack<T> row[Packs];
     load_row(b, row);
+    for (int v = 0; v < Packs; ++v) keep_in_register<T>(row[v]);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
       const Pack<T> factor = repeat<T>(packed ? a[0][i] : a[i / 5][i % 5 * row_stride]);

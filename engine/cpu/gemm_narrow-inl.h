@@ -83,29 +83,25 @@ inline constexpr int kFewColumns = 4;
 
 // The sums of the lanes of four packs. Lanes that are congruent modulo four are added first, then the four.
 template <class T>
-void add_lanes(T (&sums)[4], const Pack<T> (&packs)[4]) {
-  using Quad = typename QuadOf<T>::type;
+inline void add_lanes(T (&sums)[4], const Pack<T> (&packs)[4]) {
   constexpr int lanes = std::max(kLanes<T>, 4);
-  T folded[4][4], rows[4][4];
+  Quad<T> totals[4];
   for (int i = 0; i < 4; ++i) {
     T all[lanes] = {};
+    Quad<T> quads[lanes / 4];
     store(all, packs[i]);
-    Quad total, next;
-    std::memcpy(&total, all, sizeof(Quad));
-    for (int j = 4; j < lanes; j += 4) {
-      std::memcpy(&next, all + j, sizeof(Quad));
-      total += next;
-    }
-    std::memcpy(folded[i], &total, sizeof(Quad));
+    std::memcpy(quads, all, sizeof(quads));
+    totals[i] = quads[0];
+    for (int q = 1; q < lanes / 4; ++q) totals[i] += quads[q];
   }
-  const T* const columns[4] = {folded[0], folded[1], folded[2], folded[3]};
-  transpose_quads<T>(rows[0], 4, columns, 0);
-  for (int i = 0; i < 4; ++i) sums[i] = (rows[0][i] + rows[1][i]) + (rows[2][i] + rows[3][i]);
+  transpose_quads<T>(totals);
+  totals[0] = (totals[0] + totals[1]) + (totals[2] + totals[3]);
+  std::memcpy(sums, &totals[0], sizeof(totals[0]));
 }
 
-// Four rows of A, `depth` long, with each of Cols stretches of b; entry (i, j) goes to sums[j][i].
+// Four rows of A, `depth` long, with each of Cols stretches of b; row i of column j goes to sums[j][i].
 template <class T, int Cols>
-void inner_products(const T* const (&a)[4], const T* b, std::int64_t depth, T (*sums)[4]) {
+inline void inner_products(const T* const (&a)[4], const T* b, std::int64_t depth, T (&sums)[Cols][4]) {
   constexpr int lanes = kLanes<T>;
   Pack<T> partial[Cols][4];
   for (int j = 0; j < Cols; ++j) {
@@ -126,26 +122,36 @@ void inner_products(const T* const (&a)[4], const T* b, std::int64_t depth, T (*
   for (int j = 0; j < Cols; ++j) add_lanes<T>(sums[j], partial[j]);
 }
 
-// The rows of A are contiguous. B is copied, a column after another.
+// All rows of A with Cols columns, one stretch after another in b.
+template <class T, int Cols>
+void narrow_rows(std::int64_t rows, std::int64_t depth, const T* a, std::int64_t row_stride, const T* b, T* c) {
+  for (std::int64_t i = 0; i < rows; i += 4, a += 4 * row_stride, c += 4 * Cols) {
+    const std::int64_t present = std::min<std::int64_t>(4, rows - i);
+    const T* four[4];
+    for (std::int64_t r = 0; r < 4; ++r) four[r] = a + std::min(r, present - 1) * row_stride;
+    T sums[Cols][4];
+    inner_products<T, Cols>(four, b, depth, sums);
+    for (std::int64_t r = 0; r < present; ++r) {
+      for (int j = 0; j < Cols; ++j) c[r * Cols + j] = sums[j][r];
+    }
+  }
+}
+
+// The rows of A are contiguous. B is copied, a column after another, unless it is one contiguous column.
 template <class T>
 void narrow_product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c) {
   const std::int64_t depth = size.depth, cols = size.cols;
-  T* columns = static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(depth * cols)));
-  for (std::int64_t j = 0; j < cols; ++j) {
-    for (std::int64_t p = 0; p < depth; ++p) columns[j * depth + p] = *b.at(p, j).data;
-  }
-  constexpr decltype(&inner_products<T, 1>) by_columns[kFewColumns] = {inner_products<T, 1>, inner_products<T, 2>,
-                                                                       inner_products<T, 3>, inner_products<T, 4>};
-  parallel_for(size.rows, pieces_worth_a_thread(4 * depth * cols), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; i += 4) {
-      const std::int64_t rows = std::min<std::int64_t>(4, end - i);
-      const T* four[4];
-      for (std::int64_t r = 0; r < 4; ++r) four[r] = a.at(i + std::min(r, rows - 1), 0).data;
-      T sums[kFewColumns][4];
-      by_columns[cols - 1](four, columns, depth, sums);
-      for (std::int64_t r = 0; r < rows; ++r) {
-        for (std::int64_t j = 0; j < cols; ++j) c[(i + r) * cols + j] = sums[j][r];
-      }
+  const T* columns = b.data;
+  if (b.row_stride != 1 || (cols > 1 && b.col_stride != depth)) {
+    T* copy = static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(depth * cols)));
+    for (std::int64_t j = 0; j < cols; ++j) {
+      for (std::int64_t p = 0; p < depth; ++p) copy[j * depth + p] = *b.at(p, j).data;
     }
+    columns = copy;
+  }
+  constexpr decltype(&narrow_rows<T, 1>) by_columns[kFewColumns] = {narrow_rows<T, 1>, narrow_rows<T, 2>,
+                                                                    narrow_rows<T, 3>, narrow_rows<T, 4>};
+  parallel_for(size.rows, pieces_worth_a_thread(4 * depth * cols), [&](std::int64_t begin, std::int64_t end) {
+    by_columns[cols - 1](end - begin, depth, a.at(begin, 0).data, a.row_stride, columns, c + begin * cols);
   });
 }

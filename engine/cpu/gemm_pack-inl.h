@@ -32,20 +32,20 @@ struct QuadOf {
   typedef T type __attribute__((vector_size(4 * sizeof(T))));
 };
 
-// Transposes 4 x 4 numbers: column j of the result is the four numbers at from[j].
 template <class T>
-inline void transpose_quads(T* to, int room, const T* const (&from)[4], std::int64_t offset) {
-  using Quad = typename QuadOf<T>::type;
-  Quad x[4];
-  for (int j = 0; j < 4; ++j) std::memcpy(&x[j], from[j] + offset, sizeof(Quad));
-  const Quad low01 = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5);
-  const Quad high01 = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7);
-  const Quad low23 = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
-  const Quad high23 = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
-  const Quad rows[4] = {
-      __builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
-      __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
-  for (int i = 0; i < 4; ++i) std::memcpy(to + i * room, &rows[i], sizeof(Quad));
+using Quad = typename QuadOf<T>::type;
+
+// Transposes 4 x 4 numbers.
+template <class T>
+inline void transpose_quads(Quad<T> (&x)[4]) {
+  const Quad<T> low01 = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5);
+  const Quad<T> high01 = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7);
+  const Quad<T> low23 = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
+  const Quad<T> high23 = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
+  x[0] = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+  x[1] = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+  x[2] = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+  x[3] = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
 }
 
 // Contiguous columns: transposed, four columns at a time, a cache line of each before the next four.
@@ -58,7 +58,12 @@ void transpose_columns(T* to, const MatrixView<T>& x, std::int64_t depth, int wi
       const T* from[4];
       for (int i = 0; i < 4; ++i) from[i] = x.data + std::min(j + i, width - 1) * x.col_stride;
       std::int64_t p = begin;
-      for (; p + 4 <= end; p += 4) transpose_quads<T>(to + p * Room + j, Room, from, p);
+      for (; p + 4 <= end; p += 4) {
+        Quad<T> x[4];
+        for (int i = 0; i < 4; ++i) std::memcpy(&x[i], from[i] + p, sizeof(x[i]));
+        transpose_quads<T>(x);
+        for (int i = 0; i < 4; ++i) std::memcpy(to + (p + i) * Room + j, &x[i], sizeof(x[i]));
+      }
       for (; p < end; ++p) {
         for (int i = 0; i < 4; ++i) to[p * Room + j + i] = from[i][p];
       }

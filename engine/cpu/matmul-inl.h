@@ -155,6 +155,18 @@ inline Walk<2> batch_walk(const KernelCall& call) {
   return make_walk<2>(call.output.shape().part(0, rank - 2), {a.part(0, rank - 2), b.part(0, rank - 2)});
 }
 
+// Where element `index` of a walk lies, in row-major order.
+inline Offsets<2> offsets_at(const Walk<2>& walk, std::int64_t index) {
+  Offsets<2> offset{};
+  for (int axis = walk.rank - 1; axis >= 0; --axis) {
+    const auto at = static_cast<std::size_t>(axis);
+    const std::int64_t position = index % walk.length[at];
+    index /= walk.length[at];
+    for (std::size_t i = 0; i < 2; ++i) offset[i] += position * walk.stride[at][i];
+  }
+  return offset;
+}
+
 // A batch of products with one B is one product with more rows, if the rows of A are evenly spaced.
 template <class T>
 void merge_batch_into_rows(Walk<2>& batch, BlockSize& size, MatrixView<T>& a) {
@@ -185,10 +197,16 @@ void matmul(const KernelCall& call) {
   if (call.output.rank() == 2) return best_product(size, a, b, c);
   Walk<2> batch = batch_walk(call);
   merge_batch_into_rows(batch, size, a);
-  for_each_element(batch, [&](const Offsets<2>& offset) {
-    best_product(size, {a.data + offset[0], a.row_stride, a.col_stride},
-                 {b.data + offset[1], b.row_stride, b.col_stride}, c);
-    c += size.rows * size.cols;
+  const std::int64_t count = call.output.size() / (size.rows * size.cols);
+  // Small products are shared among threads whole, large ones by their rows.
+  const std::int64_t terms = size.rows * size.cols * size.depth;
+  const std::int64_t grain = terms < kPieceTerms ? pieces_worth_a_thread(terms) : count;
+  parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const auto [a_offset, b_offset] = offsets_at(batch, i);
+      best_product(size, {a.data + a_offset, a.row_stride, a.col_stride},
+                   {b.data + b_offset, b.row_stride, b.col_stride}, c + i * size.rows * size.cols);
+    }
   });
 }
 

@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::uint32_t kWorkers = 0x0fff, kOpen = 0x1000, kStop = 0x2000, kGeneration = 0x4000;
 constexpr int kSpins = 4000;  // some 50 microseconds
-constexpr int kMaxThreads = 1024;
+constexpr int kMaxThreads = 4096;
 
 void pause_briefly() {
 #if defined(__x86_64__)

@@ -53,7 +53,7 @@ void add_common_options(OptionTable& table, CommonOptions& options, const std::s
   table.integer("seed", options.seed, {}, "all random numbers follow from it");
   table.add(device_option());
   table.integer("threads", options.threads, {.min = 1, .max = 4096},
-                "threads to use; kept on record, the kernels of this version use one");
+                "threads to use; the results are the same for every number");
   may_differ(table);
   table.choice("precision", options.precision, {{"f64", DType::Float64}, {"f32", DType::Float32}},
                "floating-point type of all tensors");

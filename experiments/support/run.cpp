@@ -9,6 +9,7 @@
 #include <ostream>
 #include <stdexcept>
 
+#include "engine/backend.h"
 #include "engine/str.h"
 #include "experiments/support/device_info.h"
 #include "experiments/support/program.h"
@@ -57,6 +58,7 @@ Run::Run(const Experiment& experiment, OptionTable& table, const CommonOptions& 
       out_(out),
       directory_(options.out, experiment.name),
       progress_(err, progress_style(options.quiet)) {
+  set_threads(static_cast<int>(options.threads));
   const bool unfinished = directory_.has_unfinished_run();
   if (unfinished && !options.resume)
     throw InputError(str(directory_.unfinished().string(),
