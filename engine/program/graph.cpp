@@ -10,11 +10,11 @@ Graph reordered(const Graph& graph, const std::vector<NodeId>& order) {
   Graph result;
   for (NodeId id : order) {
     Graph::Node node = graph[id];
-    for (NodeId& input : node.inputs) input = position[static_cast<std::size_t>(input)];
-    position[static_cast<std::size_t>(id)] = result.append(std::move(node));
+    for (NodeId& input : node.inputs) input = position[at(input)];
+    position[at(id)] = result.append(std::move(node));
   }
-  for (NodeId id : graph.inputs) result.inputs.push_back(position[static_cast<std::size_t>(id)]);
-  for (NodeId id : graph.outputs) result.outputs.push_back(position[static_cast<std::size_t>(id)]);
+  for (NodeId id : graph.inputs) result.inputs.push_back(position[at(id)]);
+  for (NodeId id : graph.outputs) result.outputs.push_back(position[at(id)]);
   return result;
 }
 

@@ -22,6 +22,7 @@
 namespace brenier {
 
 using NodeId = std::int32_t;  // a position in Graph::nodes
+constexpr std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
 struct Graph {
   struct Node {
@@ -41,8 +42,8 @@ struct Graph {
   std::vector<Node> nodes;
   std::vector<NodeId> inputs, outputs;
 
-  const Node& operator[](NodeId id) const { return nodes[static_cast<std::size_t>(id)]; }
-  Node& operator[](NodeId id) { return nodes[static_cast<std::size_t>(id)]; }
+  const Node& operator[](NodeId id) const { return nodes[at(id)]; }
+  Node& operator[](NodeId id) { return nodes[at(id)]; }
   NodeId size() const { return static_cast<NodeId>(nodes.size()); }
   NodeId append(Node node) {
     nodes.push_back(std::move(node));

@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
-
 // Members of a group form one step.
 std::vector<std::int32_t> numbered_steps(const Graph& graph) {
   std::vector<std::int32_t> steps;

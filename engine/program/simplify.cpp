@@ -48,8 +48,6 @@ class Simplifier {
   Graph take() { return std::move(result_); }
 
  private:
-  static std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
-
   static bool same_type(const Graph::Node& a, const Graph::Node& b) {
     return a.shape == b.shape && a.layout == b.layout;
   }
@@ -178,13 +176,13 @@ class Simplifier {
 Graph without_unused(const Graph& graph) {
   std::vector<bool> needed(graph.nodes.size());
   for (const std::vector<NodeId>* list : {&graph.inputs, &graph.outputs})
-    for (NodeId id : *list) needed[static_cast<std::size_t>(id)] = true;
+    for (NodeId id : *list) needed[at(id)] = true;
   for (NodeId id = graph.size() - 1; id >= 0; --id)
-    if (needed[static_cast<std::size_t>(id)])
-      for (NodeId input : graph[id].inputs) needed[static_cast<std::size_t>(input)] = true;
+    if (needed[at(id)])
+      for (NodeId input : graph[id].inputs) needed[at(input)] = true;
   std::vector<NodeId> order;
   for (NodeId id = 0; id < graph.size(); ++id)
-    if (needed[static_cast<std::size_t>(id)]) order.push_back(id);
+    if (needed[at(id)]) order.push_back(id);
   return reordered(graph, order);
 }
 
