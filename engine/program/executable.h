@@ -20,8 +20,6 @@ namespace brenier {
 class Executable {
  public:
   Executable(Graph graph, std::vector<Strides> layouts, const Backend& backend);
-  Executable(const Executable&) = delete;
-  Executable& operator=(const Executable&) = delete;
 
   // `seconds`, if given, has one entry per step, to which its time is added.
   void run(std::span<const Tensor> inputs, std::span<Tensor> outputs, std::vector<double>* seconds = nullptr);

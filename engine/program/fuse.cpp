@@ -131,12 +131,9 @@ Graph fuse(const Graph& graph, const Backend& backend) {
   for (NodeId set : execution_order(graph, sets)) {
     std::vector<NodeId> members = sets.members(set);
     std::sort(members.begin(), members.end());
-    const bool fused = can_be_fused(graph[set], backend);
-    for (NodeId id : members) {
-      if (fused) grouped[id].group = groups;
-      order.push_back(id);
-    }
-    if (fused) ++groups;
+    const std::int32_t group = can_be_fused(graph[set], backend) ? groups++ : -1;
+    for (NodeId id : members) grouped[id].group = group;
+    order.insert(order.end(), members.begin(), members.end());
   }
   return reordered(grouped, order);
 }

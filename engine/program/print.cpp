@@ -103,8 +103,7 @@ std::string to_text(const Program& program) {
   Work total;
   for (const std::vector<NodeId>& members : target.step_members()) {
     const Work work = work_of(graph, plan, members);
-    total.operations += work.operations;
-    total.bytes += work.bytes;
+    total = {total.operations + work.operations, total.bytes + work.bytes};
     steps += step_to_text(graph, plan, members);
   }
   std::string outputs;

@@ -9,16 +9,6 @@
 #include "engine/str.h"
 
 namespace brenier {
-namespace {
-
-bool is_broadcast(const Tensor& x) {
-  for (int axis = 0; axis < x.rank(); ++axis)
-    if (x.shape()[axis] > 1 && x.strides()[axis] == 0) return true;
-  return false;
-}
-
-}  // namespace
-
 Executable::Executable(Graph graph, std::vector<Strides> layouts, const Backend& backend)
     : graph_(std::move(graph)), backend_(backend) {
   bind(std::move(layouts));
@@ -194,7 +184,8 @@ Program compile(const std::vector<Tensor>& inputs, const std::vector<Tensor>& ou
   const Backend& backend = inputs[0].backend();
   std::vector<Strides> layouts;
   // What was recorded as one repeated number, zeros for example, will hardly be given as that.
-  for (const Tensor& x : inputs) layouts.push_back(is_broadcast(x) ? contiguous_strides(x.shape()) : layout_of(x));
+  for (const Tensor& x : inputs)
+    layouts.push_back(layout_of(x).contains(0) ? contiguous_strides(x.shape()) : layout_of(x));
   Program program;
   program.executable_ = std::make_shared<Executable>(fuse(simplify(graph), backend), std::move(layouts), backend);
   return program;

@@ -11,6 +11,7 @@
 //
 // One pass in order suffices: a node is rewritten after its arguments have been. What nothing needs any more is
 // dropped.
+#include <algorithm>
 #include <bit>
 #include <optional>
 #include <unordered_map>
@@ -56,7 +57,7 @@ class Simplifier {
     if (node.is_constant()) return constant(std::move(node));
     if (!node.op) return add(std::move(node));
     for (NodeId& input : node.inputs) input = image_[at(input)];
-    if (all_constant(node)) return constant(folded(node));
+    if (std::optional<Graph::Node> value = folded(node)) return constant(std::move(*value));
     if (const NodeId unchanged = unchanged_argument(node); unchanged >= 0) return unchanged;
     if (const NodeId known = find_equal(node); known >= 0) return known;
     return add_operation(std::move(node));
@@ -78,15 +79,12 @@ class Simplifier {
     return constants_.back();
   }
 
-  bool all_constant(const Graph::Node& node) const {
-    for (NodeId input : node.inputs)
-      if (!result_[input].is_constant()) return false;
-    return !node.op->value;
-  }
-
-  Graph::Node folded(const Graph::Node& node) const {
+  // The value of an operation on constants.
+  std::optional<Graph::Node> folded(const Graph::Node& node) const {
     std::vector<const Tensor*> inputs;
     for (NodeId input : node.inputs) inputs.push_back(&result_[input].value);
+    const auto varies = [&](const Tensor* x) { return !x->defined(); };
+    if (node.op->value || std::any_of(inputs.begin(), inputs.end(), varies)) return std::nullopt;
     Graph::Node result{.shape = node.shape, .dtype = node.dtype, .layout = node.layout};
     result.value = evaluate(*node.op, inputs, node.attributes.get());
     return result;
@@ -145,8 +143,7 @@ class Simplifier {
   std::optional<IndexMap> map_of(const Graph::Node& node) const {
     if (!node.op->view || element_count(node.shape) == 0) return std::nullopt;
     const IndexMap& before = maps_[at(node.inputs[0])];
-    const Graph::Node& input = result_[node.inputs[0]];
-    const Tensor view = viewed(node, placeholder(input.shape, before.strides, before.offset, input.dtype));
+    const Tensor view = viewed(node, result_[node.inputs[0]], before.strides, before.offset);
     if (!view.defined()) return std::nullopt;
     Strides strides = view.strides();
     for (int axis = 0; axis < strides.rank(); ++axis)

@@ -63,16 +63,6 @@ TileGroup::TileGroup(const Graph& graph, std::span<const NodeId> members, const 
   add_operations(graph, members, backend);
 }
 
-TileGroup::Place TileGroup::new_place() {
-  pointers_.push_back(nullptr);
-  return pointers_.size() - 1;
-}
-
-TileGroup::Place TileGroup::new_register() {
-  registers_.push_back(new_place());
-  return registers_.back();
-}
-
 const TileGroup::Operand* TileGroup::find(NodeId node) const {
   const auto found = std::find_if(operands_.begin(), operands_.end(), [&](const Operand& x) { return x.node == node; });
   return found == operands_.end() ? nullptr : &*found;
@@ -80,7 +70,8 @@ const TileGroup::Operand* TileGroup::find(NodeId node) const {
 
 void TileGroup::add_operand(const Graph& graph, NodeId node, const Plan& plan, const std::vector<Tensor>& tensors) {
   if (find(node)) return;
-  Operand operand{.node = node, .tensor = &tensors[at(node)], .place = new_place()};
+  Operand operand{.node = node, .tensor = &tensors[at(node)], .place = pointers_.size()};
+  pointers_.push_back(nullptr);
   const Shape& own = graph[node].shape;
   for (int d = 1; d <= own.rank(); ++d)
     if (own[-d] != 1) operand.stride[at(shape_.rank() - d)] = plan.place(node).strides[-d] * element_bytes_;
@@ -115,7 +106,9 @@ void TileGroup::choose_tile() {
     if (dense && (one_row || row_stride(x) == cols() * element_bytes_)) continue;
     const bool repeated = col_stride(x) == 0 && (one_row || row_stride(x) == 0);
     x.access = repeated ? Access::Repeated : Access::Gathered;
-    if (!repeated) registers_.push_back(x.place);
+    if (repeated) continue;
+    registers_.push_back(x.place);
+    gathers_ = true;
   }
 }
 
@@ -128,7 +121,11 @@ void TileGroup::add_operations(const Graph& graph, std::span<const NodeId> membe
   for (std::size_t i = 0; i < members.size(); ++i) {
     const Graph::Node& node = graph[members[i]];
     if (!find(members[i])) {
-      if (free_registers.empty()) free_registers.push_back(new_register());
+      if (free_registers.empty()) {
+        free_registers.push_back(pointers_.size());
+        registers_.push_back(pointers_.size());
+        pointers_.push_back(nullptr);
+      }
       place_of[i] = free_registers.back();
       free_registers.pop_back();
     }
@@ -143,10 +140,6 @@ void TileGroup::add_operations(const Graph& graph, std::span<const NodeId> membe
     for (NodeId input : last_reads(graph, members, i))
       if (!find(input)) free_registers.push_back(place(input));
   }
-}
-
-bool TileGroup::gathers() const {
-  return std::any_of(operands_.begin(), operands_.end(), [](const Operand& x) { return x.access == Access::Gathered; });
 }
 
 void TileGroup::run(char* scratch) {

@@ -25,7 +25,7 @@ class TileGroup {
             const Backend& backend);
 
   std::size_t scratch_bytes() const { return registers_.size() * kRegisterBytes; }
-  bool gathers() const;
+  bool gathers() const { return gathers_; }
   // The tensors must have memory behind them. `scratch` is aligned to 64 bytes.
   void run(char* scratch);
 
@@ -59,8 +59,6 @@ class TileGroup {
   void choose_tile();
   void add_operations(const Graph& graph, std::span<const NodeId> members, const Backend& backend);
   const Operand* find(NodeId node) const;
-  Place new_place();
-  Place new_register();
 
   std::int64_t rows() const { return rank_ > 1 ? length_[at(rank_ - 2)] : 1; }
   std::int64_t cols() const { return length_[at(rank_ - 1)]; }
@@ -76,6 +74,7 @@ class TileGroup {
   ByAxis length_{};
   std::int64_t tile_rows_ = 1, tile_cols_ = 1, element_bytes_ = 0;
 
+  bool gathers_ = false;
   std::vector<Operand> operands_;
   std::vector<Operation> operations_;
   std::vector<Place> registers_;  // the places that point into scratch memory
