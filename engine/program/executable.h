@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -19,8 +20,6 @@ namespace brenier {
 class Executable {
  public:
   Executable(Graph graph, std::vector<Strides> layouts, const Backend& backend);
-  Executable(const Executable&) = delete;
-  Executable& operator=(const Executable&) = delete;
 
   // `seconds`, if given, has one entry per step, to which its time is added.
   void run(std::span<const Tensor> inputs, std::span<Tensor> outputs, std::vector<double>* seconds = nullptr);
@@ -41,11 +40,12 @@ class Executable {
   void make_tensors();
   void make_steps();
   Step make_step(std::span<const NodeId> members);
-  void check(std::span<const Tensor> inputs) const;
+  std::string complaint(const Tensor& x, const Graph::Node& expected) const;
+  void adopt(std::span<const Tensor> inputs);
   void execute(Step& step);
   void execute_function(const Step& step);
   Tensor result(NodeId output, std::span<const Tensor> inputs) const;
-  Storage& slot(NodeId root) { return slots_[static_cast<std::size_t>(root)]; }
+  Storage& slot(NodeId root) { return slots_[at(root)]; }
 
   Graph graph_;
   const Backend& backend_;
@@ -58,7 +58,7 @@ class Executable {
   std::vector<Tensor> tensors_;  // of every node
   std::vector<Step> steps_;
   std::vector<std::vector<NodeId>> members_;
-  bool running_ = false;
+  std::mutex running_;
 };
 
 }  // namespace brenier

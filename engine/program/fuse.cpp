@@ -28,7 +28,7 @@ class NodeSet {
   }
 
  private:
-  static std::size_t word(NodeId id) { return static_cast<std::size_t>(id) / 64; }
+  static std::size_t word(NodeId id) { return at(id) / 64; }
   static std::uint64_t bit(NodeId id) { return std::uint64_t{1} << (id % 64); }
   std::vector<std::uint64_t> words_;
 };
@@ -71,7 +71,6 @@ class Contraction {
   }
 
  private:
-  static std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
   bool third_between(NodeId a, NodeId b) const {
     if (!before_[at(b)].contains(a)) return false;
     for (NodeId c = 0; c < static_cast<NodeId>(before_.size()); ++c)
@@ -96,8 +95,8 @@ std::vector<NodeId> execution_order(const Graph& graph, const Contraction& sets)
   for (NodeId id = 0; id < graph.size(); ++id)
     for (NodeId input : graph[id].inputs) {
       if (sets.set_of(input) == sets.set_of(id)) continue;
-      ++waiting[static_cast<std::size_t>(sets.set_of(id))];
-      users[static_cast<std::size_t>(sets.set_of(input))].push_back(sets.set_of(id));
+      ++waiting[at(sets.set_of(id))];
+      users[at(sets.set_of(input))].push_back(sets.set_of(id));
     }
   std::priority_queue<std::pair<NodeId, NodeId>, std::vector<std::pair<NodeId, NodeId>>, std::greater<>> ready;
   const auto offer = [&](NodeId set) {
@@ -105,13 +104,13 @@ std::vector<NodeId> execution_order(const Graph& graph, const Contraction& sets)
     ready.emplace(*std::min_element(members.begin(), members.end()), set);
   };
   for (NodeId id = 0; id < graph.size(); ++id)
-    if (sets.set_of(id) == id && waiting[static_cast<std::size_t>(id)] == 0) offer(id);
+    if (sets.set_of(id) == id && waiting[at(id)] == 0) offer(id);
   std::vector<NodeId> order;
   while (!ready.empty()) {
     order.push_back(ready.top().second);
     ready.pop();
-    for (NodeId user : users[static_cast<std::size_t>(order.back())])
-      if (--waiting[static_cast<std::size_t>(user)] == 0) offer(user);
+    for (NodeId user : users[at(order.back())])
+      if (--waiting[at(user)] == 0) offer(user);
   }
   return order;
 }
@@ -132,12 +131,9 @@ Graph fuse(const Graph& graph, const Backend& backend) {
   for (NodeId set : execution_order(graph, sets)) {
     std::vector<NodeId> members = sets.members(set);
     std::sort(members.begin(), members.end());
-    const bool fused = can_be_fused(graph[set], backend);
-    for (NodeId id : members) {
-      if (fused) grouped[id].group = groups;
-      order.push_back(id);
-    }
-    if (fused) ++groups;
+    const std::int32_t group = can_be_fused(graph[set], backend) ? groups++ : -1;
+    for (NodeId id : members) grouped[id].group = group;
+    order.insert(order.end(), members.begin(), members.end());
   }
   return reordered(grouped, order);
 }

@@ -10,11 +10,11 @@ Graph reordered(const Graph& graph, const std::vector<NodeId>& order) {
   Graph result;
   for (NodeId id : order) {
     Graph::Node node = graph[id];
-    for (NodeId& input : node.inputs) input = position[static_cast<std::size_t>(input)];
-    position[static_cast<std::size_t>(id)] = result.append(std::move(node));
+    for (NodeId& input : node.inputs) input = position[at(input)];
+    position[at(id)] = result.append(std::move(node));
   }
-  for (NodeId id : graph.inputs) result.inputs.push_back(position[static_cast<std::size_t>(id)]);
-  for (NodeId id : graph.outputs) result.outputs.push_back(position[static_cast<std::size_t>(id)]);
+  for (NodeId id : graph.inputs) result.inputs.push_back(position[at(id)]);
+  for (NodeId id : graph.outputs) result.outputs.push_back(position[at(id)]);
   return result;
 }
 
@@ -31,7 +31,8 @@ const Attributes& attributes_of(const Graph::Node& node) {
   return node.attributes ? *node.attributes : none;
 }
 
-Tensor placeholder(const Shape& shape, const Strides& strides, std::int64_t offset, DType dtype) {
+Tensor viewed(const Graph::Node& node, const Graph::Node& argument, const Strides& strides, std::int64_t offset) {
+  if (!node.op || !node.op->view) return {};
   // Never destroyed: its count of references starts at one.
   static Storage* const nowhere = [] {
     Storage* const storage = new Storage;
@@ -39,12 +40,8 @@ Tensor placeholder(const Shape& shape, const Strides& strides, std::int64_t offs
     storage->backend = &cpu_backend();
     return storage;
   }();
-  return Tensor::over(StoragePtr(nowhere), shape, strides, offset, dtype);
-}
-
-Tensor viewed(const Graph::Node& node, const Tensor& argument) {
-  if (!node.op || !node.op->view) return {};
-  return node.op->view(argument, attributes_of(node), {node.shape, node.dtype});
+  const Tensor x = Tensor::over(StoragePtr(nowhere), argument.shape, strides, offset, argument.dtype);
+  return node.op->view(x, attributes_of(node), {node.shape, node.dtype});
 }
 
 }  // namespace brenier

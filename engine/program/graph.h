@@ -22,6 +22,7 @@
 namespace brenier {
 
 using NodeId = std::int32_t;  // a position in Graph::nodes
+constexpr std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
 struct Graph {
   struct Node {
@@ -41,8 +42,8 @@ struct Graph {
   std::vector<Node> nodes;
   std::vector<NodeId> inputs, outputs;
 
-  const Node& operator[](NodeId id) const { return nodes[static_cast<std::size_t>(id)]; }
-  Node& operator[](NodeId id) { return nodes[static_cast<std::size_t>(id)]; }
+  const Node& operator[](NodeId id) const { return nodes[at(id)]; }
+  Node& operator[](NodeId id) { return nodes[at(id)]; }
   NodeId size() const { return static_cast<NodeId>(nodes.size()); }
   NodeId append(Node node) {
     nodes.push_back(std::move(node));
@@ -63,9 +64,8 @@ Graph reordered(const Graph& graph, const std::vector<NodeId>& order);
 Strides layout_of(const Tensor& x);
 // Attributes of a node; those of an operation without any are all defaults.
 const Attributes& attributes_of(const Graph::Node& node);
-// A tensor without numbers, to ask view rules about strides. Its offset counts from wherever the numbers are.
-Tensor placeholder(const Shape& shape, const Strides& strides, std::int64_t offset, DType dtype);
-// What the view rule of a node makes of its argument; undefined if it has none or refuses these strides.
-Tensor viewed(const Graph::Node& node, const Tensor& argument);
+// How a node shows its argument when that lies in memory with these strides and offset: a tensor without numbers,
+// undefined if the node is no view or must copy.
+Tensor viewed(const Graph::Node& node, const Graph::Node& argument, const Strides& strides, std::int64_t offset);
 
 }  // namespace brenier

@@ -33,8 +33,8 @@ struct Plan {
   std::vector<Buffer> buffers;
   std::size_t arena_bytes = 0;
 
-  Home home_of(NodeId id) const { return homes[static_cast<std::size_t>(place(id).root)]; }
-  const Place& place(NodeId id) const { return places[static_cast<std::size_t>(id)]; }
+  Home home_of(NodeId id) const { return homes[at(place(id).root)]; }
+  const Place& place(NodeId id) const { return places[at(id)]; }
 };
 
 // `layouts`: the strides of each input. Everything else is row-major or a view.

@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
-
 // Members of a group form one step.
 std::vector<std::int32_t> numbered_steps(const Graph& graph) {
   std::vector<std::int32_t> steps;
@@ -41,8 +39,7 @@ void place_nodes(const Graph& graph, const std::vector<Strides>& layouts, Plan& 
       plan.homes.back() = Home::Input;
     } else if (node.op->view) {
       const Place source = plan.place(node.inputs[0]);
-      const Graph::Node& input = graph[node.inputs[0]];
-      const Tensor view = viewed(node, placeholder(input.shape, source.strides, source.offset, input.dtype));
+      const Tensor view = viewed(node, graph[node.inputs[0]], source.strides, source.offset);
       if (view.defined()) plan.places.back() = {source.root, view.strides(), view.offset()};
     }
   }

@@ -49,8 +49,7 @@ Work work_of(const Graph& graph, const Plan& plan, std::span<const NodeId> membe
     work.operations += operations_of(graph, id);
     if (plan.home_of(id) != Home::Tile) work.bytes += bytes(id);
     for (NodeId input : graph[id].inputs)
-      if (plan.step[static_cast<std::size_t>(input)] != plan.step[static_cast<std::size_t>(id)] &&
-          std::find(read.begin(), read.end(), input) == read.end()) {
+      if (plan.step[at(input)] != plan.step[at(id)] && std::find(read.begin(), read.end(), input) == read.end()) {
         read.push_back(input);
         work.bytes += bytes(input);
       }
@@ -104,8 +103,7 @@ std::string to_text(const Program& program) {
   Work total;
   for (const std::vector<NodeId>& members : target.step_members()) {
     const Work work = work_of(graph, plan, members);
-    total.operations += work.operations;
-    total.bytes += work.bytes;
+    total = {total.operations + work.operations, total.bytes + work.bytes};
     steps += step_to_text(graph, plan, members);
   }
   std::string outputs;
@@ -125,11 +123,12 @@ std::string Program::profile(const std::vector<Tensor>& inputs, int repetitions)
   double total = 0;
   std::string text;
   for (std::size_t i = 0; i < seconds.size(); ++i) {
+    const std::vector<NodeId>& members = target.step_members()[i];
+    const Work work = work_of(target.graph(), target.plan(), members);
     const double each = seconds[i] / repetitions;
-    const Work work = work_of(target.graph(), target.plan(), target.step_members()[i]);
     total += each;
     text += str(each * 1e6, " us  ", work.operations / each * 1e-9, " Gop/s  ", work.bytes / each * 1e-9, " GB/s",
-                step_to_text(target.graph(), target.plan(), target.step_members()[i]));
+                step_to_text(target.graph(), target.plan(), members));
   }
   return str(text, total * 1e6, " us in ", seconds.size(), " steps\n");
 }

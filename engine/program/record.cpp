@@ -33,37 +33,34 @@ Tape& common_tape(const std::vector<Tensor>& inputs, const std::vector<Tensor>& 
 class Cut {
  public:
   Cut(const Tape& tape, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs)
-      : tape_(tape), depends_(length(tape)), needed_(length(tape)), id_(length(tape), -1) {
+      : tape_(tape), depends_(at(tape.size())), needed_(at(tape.size())), id_(at(tape.size()), -1) {
     for (const Tensor& x : inputs) add_input(x);
     mark(outputs);
     for (std::int32_t slot = 0; slot < tape.size(); ++slot)
-      if (needed_[index(slot)] && depends_[index(slot)] && id_[index(slot)] < 0) add_operation(slot);
+      if (needed_[at(slot)] && depends_[at(slot)] && id_[at(slot)] < 0) add_operation(slot);
     for (const Tensor& y : outputs) graph_.outputs.push_back(id_of(y.slot()));
   }
   Graph take() { return std::move(graph_); }
 
  private:
-  static std::size_t length(const Tape& tape) { return static_cast<std::size_t>(tape.size()); }
-  static std::size_t index(std::int32_t slot) { return static_cast<std::size_t>(slot); }
-
   void add_input(const Tensor& x) {
-    if (id_[index(x.slot())] >= 0)
+    if (id_[at(x.slot())] >= 0)
       throw std::invalid_argument(str("[compile] two inputs are the same value, of shape ", x.shape()));
-    id_[index(x.slot())] = add_node(x.slot(), nullptr);
-    graph_.inputs.push_back(id_[index(x.slot())]);
-    depends_[index(x.slot())] = true;
+    id_[at(x.slot())] = add_node(x.slot(), nullptr);
+    graph_.inputs.push_back(id_[at(x.slot())]);
+    depends_[at(x.slot())] = true;
   }
 
-  bool is_input(std::int32_t slot) const { return id_[index(slot)] >= 0; }
+  bool is_input(std::int32_t slot) const { return id_[at(slot)] >= 0; }
 
   void mark(const std::vector<Tensor>& outputs) {
     for (std::int32_t slot = 0; slot < tape_.size(); ++slot)
       for (std::int32_t input : tape_.inputs(tape_.node(slot)))
-        if (depends_[index(input)]) depends_[index(slot)] = true;
-    for (const Tensor& y : outputs) needed_[index(y.slot())] = true;
+        if (depends_[at(input)]) depends_[at(slot)] = true;
+    for (const Tensor& y : outputs) needed_[at(y.slot())] = true;
     for (std::int32_t slot = tape_.size() - 1; slot >= 0; --slot)
-      if (needed_[index(slot)] && depends_[index(slot)] && !is_input(slot))
-        for (std::int32_t input : tape_.inputs(tape_.node(slot))) needed_[index(input)] = true;
+      if (needed_[at(slot)] && depends_[at(slot)] && !is_input(slot))
+        for (std::int32_t input : tape_.inputs(tape_.node(slot))) needed_[at(input)] = true;
   }
 
   NodeId add_node(std::int32_t slot, const Op* op) {
@@ -77,7 +74,7 @@ class Cut {
   }
 
   NodeId id_of(std::int32_t slot) {
-    NodeId& id = id_[index(slot)];
+    NodeId& id = id_[at(slot)];
     if (id < 0) {
       id = add_node(slot, nullptr);
       graph_[id].value = tape_.node(slot).value;
@@ -88,8 +85,8 @@ class Cut {
   void add_operation(std::int32_t slot) {
     std::vector<NodeId> inputs;
     for (std::int32_t input : tape_.inputs(tape_.node(slot))) inputs.push_back(id_of(input));
-    id_[index(slot)] = add_node(slot, tape_.node(slot).op);
-    graph_[id_[index(slot)]].inputs = std::move(inputs);
+    id_[at(slot)] = add_node(slot, tape_.node(slot).op);
+    graph_[id_[at(slot)]].inputs = std::move(inputs);
   }
 
   const Tape& tape_;

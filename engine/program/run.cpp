@@ -1,6 +1,7 @@
 // Binding a graph to memory, and running it. See engine/program/program.h and executable.h.
 #include <algorithm>
 #include <chrono>
+#include <mutex>
 #include <stdexcept>
 
 #include "engine/program/executable.h"
@@ -8,18 +9,6 @@
 #include "engine/str.h"
 
 namespace brenier {
-namespace {
-
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
-
-bool is_broadcast(const Tensor& x) {
-  for (int axis = 0; axis < x.rank(); ++axis)
-    if (x.shape()[axis] > 1 && x.strides()[axis] == 0) return true;
-  return false;
-}
-
-}  // namespace
-
 Executable::Executable(Graph graph, std::vector<Strides> layouts, const Backend& backend)
     : graph_(std::move(graph)), backend_(backend) {
   bind(std::move(layouts));
@@ -103,44 +92,41 @@ Executable::Step Executable::make_step(std::span<const NodeId> members) {
   return step;
 }
 
-void Executable::check(std::span<const Tensor> inputs) const {
-  if (inputs.size() != graph_.inputs.size())
-    throw std::invalid_argument(str("[program] expected ", graph_.inputs.size(), " inputs, got ", inputs.size()));
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Tensor& x = inputs[i];
-    const Graph::Node& expected = graph_[graph_.inputs[i]];
-    const std::string name = expected.label.empty() ? str("input ", i) : str("input ", i, " '", expected.label, "'");
-    if (!x.defined()) throw std::invalid_argument(str("[program] ", name, " is undefined"));
-    if (x.shape() != expected.shape || x.dtype() != expected.dtype)
-      throw std::invalid_argument(str("[program] ", name, ": expected ", expected.dtype, " ", expected.shape, ", got ",
-                                      x.dtype(), " ", x.shape()));
-    if (x.recorded())
-      throw std::invalid_argument(str("[program] ", name, " is recorded on a tape, but a program records nothing: ",
-                                      "differentiate before compiling, or pass its detached() value"));
-    if (&x.backend() != &backend_)
-      throw std::invalid_argument(
-          str("[program] ", name, " is on backend '", x.backend().name, "', expected '", backend_.name, "'"));
-  }
+// What is wrong with an input; empty if nothing is.
+std::string Executable::complaint(const Tensor& x, const Graph::Node& expected) const {
+  if (!x.defined()) return "is undefined";
+  if (x.shape() != expected.shape || x.dtype() != expected.dtype)
+    return str("expected ", expected.dtype, " ", expected.shape, ", got ", x.dtype(), " ", x.shape());
+  if (x.recorded())
+    return "is recorded on a tape, but a program records nothing: differentiate before compiling, or pass its "
+           "detached() value";
+  if (&x.backend() != &backend_) return str("expected backend '", backend_.name, "', got '", x.backend().name, "'");
+  return {};
 }
 
-void Executable::run(std::span<const Tensor> inputs, std::span<Tensor> outputs, std::vector<double>* seconds) {
-  check(inputs);
-  if (running_) throw std::invalid_argument("[program] it is already running: copies share one arena");
-  struct Running {
-    bool& flag;
-    explicit Running(bool& flag) : flag(flag) { flag = true; }
-    ~Running() { flag = false; }
-  } running(running_);
-
-  const auto fits = [this](std::size_t i, const Tensor& x) { return layout_of(x) == layouts_[i]; };
-  bool all_fit = true;
-  for (std::size_t i = 0; i < inputs.size(); ++i) all_fit = all_fit && fits(i, inputs[i]);
-  if (!all_fit) {
+void Executable::adopt(std::span<const Tensor> inputs) {
+  if (inputs.size() != graph_.inputs.size())
+    throw std::invalid_argument(str("[program] expected ", graph_.inputs.size(), " inputs, got ", inputs.size()));
+  bool as_planned = true;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Graph::Node& node = graph_[graph_.inputs[i]];
+    if (const std::string wrong = complaint(inputs[i], node); !wrong.empty())
+      throw std::invalid_argument(
+          str("[program] input ", i, node.label.empty() ? "" : " '" + node.label + "'", ": ", wrong));
+    as_planned = as_planned && (inputs[i].strides() == layouts_[i] || layout_of(inputs[i]) == layouts_[i]);
+  }
+  if (!as_planned) {
     std::vector<Strides> layouts;
     for (const Tensor& x : inputs) layouts.push_back(layout_of(x));
     bind(std::move(layouts));
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) slot(graph_.inputs[i]).data = address_of(inputs[i]);
+}
+
+void Executable::run(std::span<const Tensor> inputs, std::span<Tensor> outputs, std::vector<double>* seconds) {
+  const std::unique_lock only_one(running_, std::try_to_lock);
+  if (!only_one) throw std::invalid_argument("[program] it is already running: copies share one arena");
+  adopt(inputs);
   for (std::size_t i = 0; i < fresh_.size(); ++i) {
     const Graph::Node& node = graph_[output_roots_[i]];
     fresh_[i] = Tensor::uninitialized(node.shape, node.dtype, backend_);
@@ -169,9 +155,8 @@ void Executable::execute(Step& step) {
 void Executable::execute_function(const Step& step) {
   const Graph::Node& node = graph_[step.node];
   const Tensor value = node.op->value(step.inputs, attributes_of(node));
-  if (value.shape() != node.shape || value.dtype() != node.dtype)
-    throw std::invalid_argument(str("[program] the operation ", node.op->name, " gave ", node.dtype, " ", node.shape,
-                                    " when it was recorded, and now ", value.dtype(), " ", value.shape()));
+  if (const std::string wrong = complaint(value, node); !wrong.empty())
+    throw std::invalid_argument(str("[program] the result of ", node.op->name, ": ", wrong));
   const Tensor* const input = &value;
   backend_.kernels[static_cast<std::size_t>(OpCode::Reshape)]({{&input, 1}, tensors_[at(step.node)], {}});
 }
@@ -199,7 +184,8 @@ Program compile(const std::vector<Tensor>& inputs, const std::vector<Tensor>& ou
   const Backend& backend = inputs[0].backend();
   std::vector<Strides> layouts;
   // What was recorded as one repeated number, zeros for example, will hardly be given as that.
-  for (const Tensor& x : inputs) layouts.push_back(is_broadcast(x) ? contiguous_strides(x.shape()) : layout_of(x));
+  for (const Tensor& x : inputs)
+    layouts.push_back(layout_of(x).contains(0) ? contiguous_strides(x.shape()) : layout_of(x));
   Program program;
   program.executable_ = std::make_shared<Executable>(fuse(simplify(graph), backend), std::move(layouts), backend);
   return program;

@@ -11,6 +11,7 @@
 //
 // One pass in order suffices: a node is rewritten after its arguments have been. What nothing needs any more is
 // dropped.
+#include <algorithm>
 #include <bit>
 #include <optional>
 #include <unordered_map>
@@ -48,8 +49,6 @@ class Simplifier {
   Graph take() { return std::move(result_); }
 
  private:
-  static std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
-
   static bool same_type(const Graph::Node& a, const Graph::Node& b) {
     return a.shape == b.shape && a.layout == b.layout;
   }
@@ -58,7 +57,7 @@ class Simplifier {
     if (node.is_constant()) return constant(std::move(node));
     if (!node.op) return add(std::move(node));
     for (NodeId& input : node.inputs) input = image_[at(input)];
-    if (all_constant(node)) return constant(folded(node));
+    if (std::optional<Graph::Node> value = folded(node)) return constant(std::move(*value));
     if (const NodeId unchanged = unchanged_argument(node); unchanged >= 0) return unchanged;
     if (const NodeId known = find_equal(node); known >= 0) return known;
     return add_operation(std::move(node));
@@ -80,15 +79,12 @@ class Simplifier {
     return constants_.back();
   }
 
-  bool all_constant(const Graph::Node& node) const {
-    for (NodeId input : node.inputs)
-      if (!result_[input].is_constant()) return false;
-    return !node.op->value;
-  }
-
-  Graph::Node folded(const Graph::Node& node) const {
+  // The value of an operation on constants.
+  std::optional<Graph::Node> folded(const Graph::Node& node) const {
     std::vector<const Tensor*> inputs;
     for (NodeId input : node.inputs) inputs.push_back(&result_[input].value);
+    const auto varies = [&](const Tensor* x) { return !x->defined(); };
+    if (node.op->value || std::any_of(inputs.begin(), inputs.end(), varies)) return std::nullopt;
     Graph::Node result{.shape = node.shape, .dtype = node.dtype, .layout = node.layout};
     result.value = evaluate(*node.op, inputs, node.attributes.get());
     return result;
@@ -147,8 +143,7 @@ class Simplifier {
   std::optional<IndexMap> map_of(const Graph::Node& node) const {
     if (!node.op->view || element_count(node.shape) == 0) return std::nullopt;
     const IndexMap& before = maps_[at(node.inputs[0])];
-    const Graph::Node& input = result_[node.inputs[0]];
-    const Tensor view = viewed(node, placeholder(input.shape, before.strides, before.offset, input.dtype));
+    const Tensor view = viewed(node, result_[node.inputs[0]], before.strides, before.offset);
     if (!view.defined()) return std::nullopt;
     Strides strides = view.strides();
     for (int axis = 0; axis < strides.rank(); ++axis)
@@ -178,13 +173,13 @@ class Simplifier {
 Graph without_unused(const Graph& graph) {
   std::vector<bool> needed(graph.nodes.size());
   for (const std::vector<NodeId>* list : {&graph.inputs, &graph.outputs})
-    for (NodeId id : *list) needed[static_cast<std::size_t>(id)] = true;
+    for (NodeId id : *list) needed[at(id)] = true;
   for (NodeId id = graph.size() - 1; id >= 0; --id)
-    if (needed[static_cast<std::size_t>(id)])
-      for (NodeId input : graph[id].inputs) needed[static_cast<std::size_t>(input)] = true;
+    if (needed[at(id)])
+      for (NodeId input : graph[id].inputs) needed[at(input)] = true;
   std::vector<NodeId> order;
   for (NodeId id = 0; id < graph.size(); ++id)
-    if (needed[static_cast<std::size_t>(id)]) order.push_back(id);
+    if (needed[at(id)]) order.push_back(id);
   return reordered(graph, order);
 }
 

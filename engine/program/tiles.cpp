@@ -30,56 +30,69 @@ void gather(char* to, const char* from, std::int64_t row_count, std::int64_t col
   }
 }
 
+std::size_t index_in(std::span<const NodeId> members, NodeId id) {
+  return static_cast<std::size_t>(std::find(members.begin(), members.end(), id) - members.begin());
+}
+
+// The arguments of member i that no later member reads, each once.
+std::vector<NodeId> last_reads(const Graph& graph, std::span<const NodeId> members, std::size_t i) {
+  std::vector<NodeId> result;
+  for (NodeId input : graph[members[i]].inputs) {
+    const auto reads = [&](NodeId member) {
+      const std::vector<NodeId>& inputs = graph[member].inputs;
+      return std::find(inputs.begin(), inputs.end(), input) != inputs.end();
+    };
+    const bool read_again = std::any_of(members.begin() + static_cast<std::ptrdiff_t>(i) + 1, members.end(), reads);
+    if (!read_again && std::find(result.begin(), result.end(), input) == result.end()) result.push_back(input);
+  }
+  return result;
+}
+
 }  // namespace
 
 TileGroup::TileGroup(const Graph& graph, std::span<const NodeId> members, const Plan& plan,
-                     std::vector<Tensor>& tensors, const Backend& backend)
-    : element_bytes_(static_cast<std::int64_t>(size_of(graph[members[0]].dtype))) {
-  add_operands(graph, members, plan, tensors);
-  merge_axes(graph[members[0]].shape);
+                     const std::vector<Tensor>& tensors, const Backend& backend)
+    : shape_(graph[members[0]].shape), element_bytes_(static_cast<std::int64_t>(size_of(graph[members[0]].dtype))) {
+  for (NodeId member : members) {
+    for (NodeId input : graph[member].inputs)
+      if (std::find(members.begin(), members.end(), input) == members.end()) add_operand(graph, input, plan, tensors);
+    if (plan.home_of(member) != Home::Tile) add_operand(graph, member, plan, tensors);
+  }
+  merge_axes();
   choose_tile();
-  add_operations(graph, members, plan, tensors, backend);
+  add_operations(graph, members, backend);
 }
 
-std::size_t TileGroup::new_place() {
+const TileGroup::Operand* TileGroup::find(NodeId node) const {
+  const auto found = std::find_if(operands_.begin(), operands_.end(), [&](const Operand& x) { return x.node == node; });
+  return found == operands_.end() ? nullptr : &*found;
+}
+
+void TileGroup::add_operand(const Graph& graph, NodeId node, const Plan& plan, const std::vector<Tensor>& tensors) {
+  if (find(node)) return;
+  Operand operand{.node = node, .tensor = &tensors[at(node)], .place = pointers_.size()};
   pointers_.push_back(nullptr);
-  return pointers_.size() - 1;
-}
-
-void TileGroup::add_operands(const Graph& graph, std::span<const NodeId> members, const Plan& plan,
-                             std::vector<Tensor>& tensors) {
-  const Shape& shape = graph[members[0]].shape;
-  for (NodeId member : members)
-    for (NodeId input : graph[member].inputs) {
-      const bool inside = std::find(members.begin(), members.end(), input) != members.end();
-      const bool known = std::find(operand_nodes_.begin(), operand_nodes_.end(), input) != operand_nodes_.end();
-      if (inside || known) continue;
-      operand_nodes_.push_back(input);
-      Operand operand{.tensor = &tensors[static_cast<std::size_t>(input)], .place = new_place()};
-      const Shape& own = graph[input].shape;
-      for (int d = 1; d <= own.rank(); ++d)
-        if (own[-d] != 1)
-          operand.stride[static_cast<std::size_t>(shape.rank() - d)] = plan.place(input).strides[-d] * element_bytes_;
-      operands_.push_back(operand);
-    }
+  const Shape& own = graph[node].shape;
+  for (int d = 1; d <= own.rank(); ++d)
+    if (own[-d] != 1) operand.stride[at(shape_.rank() - d)] = plan.place(node).strides[-d] * element_bytes_;
+  operands_.push_back(operand);
 }
 
 // An axis continues the one before it if every operand steps from the end of the inner one to the next entry of the
-// outer one. Results are row-major and always do.
-void TileGroup::merge_axes(const Shape& shape) {
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    if (shape[axis] == 1) continue;
-    const auto from = static_cast<std::size_t>(axis);
+// outer one.
+void TileGroup::merge_axes() {
+  for (int axis = 0; axis < shape_.rank(); ++axis) {
+    if (shape_[axis] == 1) continue;
     const auto continues = [&](const Operand& x) {
-      return x.stride[static_cast<std::size_t>(rank_ - 1)] == x.stride[from] * shape[axis];
+      return x.stride[at(rank_ - 1)] == x.stride[at(axis)] * shape_[axis];
     };
     const bool merges = rank_ > 0 && std::all_of(operands_.begin(), operands_.end(), continues);
-    const auto to = static_cast<std::size_t>(merges ? rank_ - 1 : rank_++);
-    length_[to] = merges ? length_[to] * shape[axis] : shape[axis];
-    for (Operand& operand : operands_) operand.stride[to] = operand.stride[from];
+    const int to = merges ? rank_ - 1 : rank_++;
+    length_[at(to)] = merges ? length_[at(to)] * shape_[axis] : shape_[axis];
+    for (Operand& operand : operands_) operand.stride[at(to)] = operand.stride[at(axis)];
   }
   if (rank_ > 0) return;
-  length_[static_cast<std::size_t>(rank_++)] = 1;
+  length_[at(rank_++)] = 1;
   for (Operand& operand : operands_) operand.stride[0] = 0;
 }
 
@@ -87,84 +100,54 @@ void TileGroup::choose_tile() {
   const std::int64_t elements = static_cast<std::int64_t>(kRegisterBytes) / element_bytes_;
   tile_cols_ = std::min(cols(), elements);
   tile_rows_ = std::min(rows(), elements / tile_cols_);
-  for (Operand& operand : operands_) {
-    const bool one_row = tile_rows_ == 1;
-    const bool dense = col_stride(operand) == element_bytes_ || cols() == 1;
-    if (dense && (one_row || row_stride(operand) == cols() * element_bytes_)) {
-      operand.access = Access::Direct;
-    } else if (col_stride(operand) == 0 && (one_row || row_stride(operand) == 0)) {
-      operand.access = Access::Repeated;
-    } else {
-      operand.access = Access::Gathered;
-      register_places_.push_back(operand.place);
-    }
+  const bool one_row = tile_rows_ == 1;
+  for (Operand& x : operands_) {
+    const bool dense = col_stride(x) == element_bytes_ || cols() == 1;
+    if (dense && (one_row || row_stride(x) == cols() * element_bytes_)) continue;
+    const bool repeated = col_stride(x) == 0 && (one_row || row_stride(x) == 0);
+    x.access = repeated ? Access::Repeated : Access::Gathered;
+    if (repeated) continue;
+    registers_.push_back(x.place);
+    gathers_ = true;
   }
 }
 
-void TileGroup::add_operations(const Graph& graph, std::span<const NodeId> members, const Plan& plan,
-                               std::vector<Tensor>& tensors, const Backend& backend) {
-  std::vector<std::size_t> place_of(members.size());
-  std::vector<std::size_t> last_use(members.size());
-  const auto position = [&](NodeId id) {
-    return static_cast<std::size_t>(std::find(members.begin(), members.end(), id) - members.begin());
+void TileGroup::add_operations(const Graph& graph, std::span<const NodeId> members, const Backend& backend) {
+  std::vector<Place> place_of(members.size()), free_registers;
+  const auto place = [&](NodeId id) {
+    const Operand* const operand = find(id);
+    return operand ? operand->place : place_of[index_in(members, id)];
   };
-  for (std::size_t i = 0; i < members.size(); ++i)
-    for (NodeId input : graph[members[i]].inputs)
-      if (position(input) < members.size()) last_use[position(input)] = i;
-
-  std::vector<std::size_t> free_places;
   for (std::size_t i = 0; i < members.size(); ++i) {
     const Graph::Node& node = graph[members[i]];
-    Operation operation{};
-    operation.function = backend.tiles[static_cast<std::size_t>(node.op->code)][static_cast<std::size_t>(node.dtype)];
-    operation.count = node.inputs.size();
-    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      const std::size_t source = position(node.inputs[k]);
-      operation.strides[k] = 1;
-      if (source < members.size()) {
-        operation.inputs[k] = place_of[source];
-        continue;
+    if (!find(members[i])) {
+      if (free_registers.empty()) {
+        free_registers.push_back(pointers_.size());
+        registers_.push_back(pointers_.size());
+        pointers_.push_back(nullptr);
       }
-      const auto found = std::find(operand_nodes_.begin(), operand_nodes_.end(), node.inputs[k]);
-      const Operand& operand = operands_[static_cast<std::size_t>(found - operand_nodes_.begin())];
-      operation.inputs[k] = operand.place;
-      if (operand.access == Access::Repeated) operation.strides[k] = 0;
+      place_of[i] = free_registers.back();
+      free_registers.pop_back();
     }
-    const bool inside = plan.home_of(members[i]) == Home::Tile;
-    if (!inside) {
-      place_of[i] = new_place();
-      results_.push_back({&tensors[static_cast<std::size_t>(members[i])], place_of[i]});
-    } else if (!free_places.empty()) {
-      place_of[i] = free_places.back();
-      free_places.pop_back();
-    } else {
-      place_of[i] = new_place();
-      register_places_.push_back(place_of[i]);
+    Operation operation{.count = node.inputs.size(), .inputs = {}, .strides = {1, 1, 1}, .output = place(members[i])};
+    operation.function = backend.tiles[static_cast<std::size_t>(node.op->code)][static_cast<std::size_t>(node.dtype)];
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const Operand* const operand = find(node.inputs[k]);
+      operation.inputs[k] = place(node.inputs[k]);
+      if (operand && operand->access == Access::Repeated) operation.strides[k] = 0;
     }
-    operation.output = place_of[i];
     operations_.push_back(operation);
-    for (std::size_t earlier = 0; earlier < i; ++earlier)
-      if (last_use[earlier] == i && plan.home_of(members[earlier]) == Home::Tile)
-        free_places.push_back(place_of[earlier]);
+    for (NodeId input : last_reads(graph, members, i))
+      if (!find(input)) free_registers.push_back(place(input));
   }
-}
-
-bool TileGroup::gathers() const {
-  return std::any_of(operands_.begin(), operands_.end(), [](const Operand& x) { return x.access == Access::Gathered; });
-}
-
-void TileGroup::start(char* scratch) {
-  for (std::size_t i = 0; i < register_places_.size(); ++i)
-    pointers_[register_places_[i]] = scratch + i * kRegisterBytes;
-  for (Operand& operand : operands_) {
-    operand.start = address_of(*operand.tensor);
-    operand.gathered = nullptr;
-  }
-  for (Result& result : results_) result.start = address_of(*result.tensor);
 }
 
 void TileGroup::run(char* scratch) {
-  start(scratch);
+  for (std::size_t i = 0; i < registers_.size(); ++i) pointers_[registers_[i]] = scratch + i * kRegisterBytes;
+  for (Operand& x : operands_) {
+    x.start = address_of(*x.tensor);
+    x.gathered = nullptr;
+  }
   ByAxis index{};
   do {
     run_plane();
@@ -172,14 +155,12 @@ void TileGroup::run(char* scratch) {
 }
 
 bool TileGroup::next_plane(ByAxis& index) {
-  for (Result& result : results_) result.start += rows() * cols() * element_bytes_;
-  for (int a = rank_ - 3; a >= 0; --a) {
-    const auto axis = static_cast<std::size_t>(a);
-    const bool wraps = ++index[axis] == length_[axis];
-    const std::int64_t steps = wraps ? 1 - length_[axis] : 1;
-    for (Operand& operand : operands_) operand.start += steps * operand.stride[axis];
+  for (int axis = rank_ - 3; axis >= 0; --axis) {
+    const bool wraps = ++index[at(axis)] == length_[at(axis)];
+    const std::int64_t steps = wraps ? 1 - length_[at(axis)] : 1;
+    for (Operand& x : operands_) x.start += steps * x.stride[at(axis)];
     if (!wraps) return true;
-    index[axis] = 0;
+    index[at(axis)] = 0;
   }
   return false;
 }
@@ -189,8 +170,7 @@ void TileGroup::run_plane() {
     for (std::int64_t col = 0; col < cols(); col += tile_cols_) {
       const std::int64_t row_count = std::min(tile_rows_, rows() - row);
       const std::int64_t col_count = std::min(tile_cols_, cols() - col);
-      for (Operand& operand : operands_) load(operand, row, col, row_count, col_count);
-      for (Result& result : results_) pointers_[result.place] = result.start + (row * cols() + col) * element_bytes_;
+      for (Operand& x : operands_) load(x, row, col, row_count, col_count);
       for (const Operation& operation : operations_) {
         const void* inputs[3];
         for (std::size_t i = 0; i < operation.count; ++i) inputs[i] = pointers_[operation.inputs[i]];
@@ -199,19 +179,18 @@ void TileGroup::run_plane() {
     }
 }
 
-void TileGroup::load(Operand& operand, std::int64_t row, std::int64_t col, std::int64_t row_count,
-                     std::int64_t col_count) {
-  const char* from = operand.start + row * row_stride(operand) + col * col_stride(operand);
-  if (operand.access != Access::Gathered) {
-    pointers_[operand.place] = const_cast<char*>(from);  // tile functions only read their inputs
+void TileGroup::load(Operand& x, std::int64_t row, std::int64_t col, std::int64_t row_count, std::int64_t col_count) {
+  char* const from = x.start + row * row_stride(x) + col * col_stride(x);
+  if (x.access != Access::Gathered) {
+    pointers_[x.place] = from;
     return;
   }
   const std::int64_t count = row_count * col_count;
-  if (row_stride(operand) == 0 && operand.gathered == from && count <= operand.gathered_count) return;
-  operand.gathered = from;
-  operand.gathered_count = count;
+  if (row_stride(x) == 0 && x.gathered == from && count <= x.gathered_count) return;
+  x.gathered = from;
+  x.gathered_count = count;
   const auto copy = element_bytes_ == 4 ? gather<4> : gather<8>;
-  copy(pointers_[operand.place], from, row_count, col_count, row_stride(operand), col_stride(operand));
+  copy(pointers_[x.place], from, row_count, col_count, row_stride(x), col_stride(x));
 }
 
 }  // namespace brenier

@@ -4,11 +4,12 @@
 #include <doctest/doctest.h>
 
 #include "engine/autodiff.h"
-#include "engine/memory.h"
 #include "engine/compile_gradient.h"
+#include "engine/memory.h"
 #include "engine/program/graph.h"
 #include "tests/support/compare.h"
 #include "tests/support/compiled.h"
+#include "tests/support/heap_count.h"
 #include "tests/support/message_of.h"
 #include "tests/support/sampler.h"
 #include "tests/support/small_icnn.h"
@@ -224,7 +225,9 @@ TEST_SUITE("program") {
     for (const NamedParameter& parameter : parameters_of(icnn)) inputs.push_back(parameter.value);
     program.run(inputs, outputs);
     const MemoryStats before = memory_stats();
+    const std::uint64_t heap_before = heap_allocations();
     for (int i = 0; i < 10; ++i) program.run(inputs, outputs);
+    if (kCountsAllocations) CHECK(heap_allocations() == heap_before);
     CHECK(memory_stats().requests - before.requests == 10 * outputs.size());
     CHECK(memory_stats().current_bytes <= before.current_bytes);
   }
