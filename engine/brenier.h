@@ -2,10 +2,10 @@
 #pragma once
 
 #include "engine/autodiff.h"
+#include "engine/compile_gradient.h"
 #include "engine/ops.h"
 #include "engine/parameters.h"
 #include "engine/print.h"
-#include "engine/compile_gradient.h"
 #include "engine/program/program.h"
 #include "engine/str.h"
 #include "engine/tape.h"

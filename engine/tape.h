@@ -37,8 +37,8 @@ struct TapeOptions {
   // Stop with std::domain_error at the first operation that makes NaN or infinity out of finite inputs. Costs one
   // pass over every value.
   bool nan_trap = false;
-  // What is recorded becomes a program (engine/program/program.h) that will be run on other inputs. Reading a value that
-  // depends on a watched one (item, at, to_vector, detached, printing) then throws: it would freeze a decision.
+  // What is recorded becomes a program (engine/program/program.h) that will be run on other inputs. Reading a value
+  // that depends on a watched one (item, at, to_vector, detached, printing) then throws: it would freeze a decision.
   bool recording_program = false;
 };
 
