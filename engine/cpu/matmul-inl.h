@@ -80,7 +80,7 @@ Panels<T> pack_block(const BlockSize& size, const MatrixView<T>& b) {
   const std::int64_t panels = (size.cols + kTileCols<T> - 1) / kTileCols<T>, panel_size = size.depth * kTileCols<T>;
   T* packed =
       static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(panels * panel_size)));
-  parallel_for(panels, pieces_worth_a_thread(4 * panel_size), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(panels, steps_per_piece(panels, 4 * panel_size), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t j = begin; j < end; ++j) {
       const std::int64_t width = std::min<std::int64_t>(kTileCols<T>, size.cols - j * kTileCols<T>);
       pack_panel<T, kTileCols<T>>(packed + j * panel_size, b.at(0, j * kTileCols<T>), size.depth,
@@ -121,7 +121,7 @@ void product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>&
                           pack_a, p > 0);
         }
       };
-      parallel_for(rows.count, pieces_worth_a_thread(kTileRows * cols * depth), compute);
+      parallel_for(rows.count, steps_per_piece(rows.count, kTileRows * cols * depth), compute);
     }
   }
 }
@@ -200,7 +200,7 @@ void matmul(const KernelCall& call) {
   const std::int64_t count = call.output.size() / (size.rows * size.cols);
   // Small products are shared among threads whole, large ones by their rows.
   const std::int64_t terms = size.rows * size.cols * size.depth;
-  const std::int64_t grain = terms < kPieceTerms ? pieces_worth_a_thread(terms) : count;
+  const std::int64_t grain = terms < kPieceTerms ? steps_per_piece(count, terms) : count;
   parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto [a_offset, b_offset] = offsets_at(batch, i);
