@@ -90,10 +90,12 @@ Panels<T> pack_block(const BlockSize& size, const MatrixView<T>& b) {
   return {packed, panel_size, kTileCols<T>};
 }
 
-// Packing is about one slow pass over a factor: it pays when the other factor makes enough passes over it.
+// Packing is about one slow pass over a factor: it pays when the other factor makes enough passes over it, sooner where
+// the rows of a tile, read in place, would use less than half of each cache line of A. Limits by measurement.
 template <class T>
-bool worth_packing_a(const BlockSize& size) {
-  return size.cols > 256;
+bool worth_packing_a(const BlockSize& size, const MatrixView<T>& a) {
+  const bool wastes_lines = a.col_stride != 1 && kTileRows * sizeof(T) < 32;
+  return size.cols > (wastes_lines ? 128 : 256);
 }
 template <class T>
 bool worth_packing_b(const BlockSize& size, const MatrixView<T>& b) {
@@ -103,7 +105,7 @@ bool worth_packing_b(const BlockSize& size, const MatrixView<T>& b) {
 // size.depth >= 1. C is row-major and contiguous.
 template <class T>
 void product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c) {
-  const bool pack_a = worth_packing_a<T>(size), pack_b = worth_packing_b(size, b);
+  const bool pack_a = worth_packing_a(size, a), pack_b = worth_packing_b(size, b);
   const Pieces depths(size.depth, kBlockDepth<T>), rows(size.rows, kTileRows);
   const Pieces panels((size.cols + kTileCols<T> - 1) / kTileCols<T>, kBlockPanels<T>);
   for (std::int64_t block = 0; block < panels.count; ++block) {
