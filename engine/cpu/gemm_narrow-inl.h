@@ -9,11 +9,14 @@ struct BlockSize {
   std::int64_t rows, cols, depth;
 };
 
-// A loop over threads takes a few microseconds to set up; smaller pieces of work than this are not worth one.
-inline constexpr std::int64_t kPieceTerms = 1 << 18;  // multiply-adds
+// Work worth a turn of a thread, in multiply-adds: some 4 microseconds in float, where joining the pool takes one while
+// its threads are awake. Two such pieces are the smallest loop that is shared.
+inline constexpr std::int64_t kPieceTerms = 1 << 18;
 
-inline std::int64_t pieces_worth_a_thread(std::int64_t terms_each) {
-  return std::max<std::int64_t>(1, kPieceTerms / std::max<std::int64_t>(1, terms_each));
+// How many of `count` equal steps a thread should take at a time: even pieces, none of them too small.
+inline std::int64_t steps_per_piece(std::int64_t count, std::int64_t terms_each) {
+  const std::int64_t pieces = std::max<std::int64_t>(1, count * terms_each / kPieceTerms);
+  return (count + pieces - 1) / pieces;
 }
 
 // Few terms per sum: the packs of a tile's columns of B fit in registers, and each row of C is a combination of them.
@@ -72,7 +75,7 @@ void shallow_product(const BlockSize& size, const MatrixView<T>& a, MatrixView<T
   constexpr decltype(&shallow_columns<T, 1>) by_depth[kFewTerms] = {shallow_columns<T, 1>, shallow_columns<T, 2>,
                                                                     shallow_columns<T, 3>, shallow_columns<T, 4>};
   // Bound by memory: a row of C counts as 8 multiply-adds for each number.
-  parallel_for(size.rows, pieces_worth_a_thread(8 * size.cols), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(size.rows, steps_per_piece(size.rows, 8 * size.cols), [&](std::int64_t begin, std::int64_t end) {
     by_depth[size.depth - 1]({end - begin, size.cols, size.depth}, a.at(begin, 0), b.data, b.row_stride,
                              c + begin * size.cols, size.cols);
   });
@@ -151,7 +154,7 @@ void narrow_product(const BlockSize& size, const MatrixView<T>& a, const MatrixV
   }
   constexpr decltype(&narrow_rows<T, 1>) by_columns[kFewColumns] = {narrow_rows<T, 1>, narrow_rows<T, 2>,
                                                                     narrow_rows<T, 3>, narrow_rows<T, 4>};
-  parallel_for(size.rows, pieces_worth_a_thread(4 * depth * cols), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(size.rows, steps_per_piece(size.rows, 4 * depth * cols), [&](std::int64_t begin, std::int64_t end) {
     by_columns[cols - 1](end - begin, depth, a.at(begin, 0).data, a.row_stride, columns, c + begin * cols);
   });
 }

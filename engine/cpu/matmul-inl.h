@@ -80,7 +80,7 @@ Panels<T> pack_block(const BlockSize& size, const MatrixView<T>& b) {
   const std::int64_t panels = (size.cols + kTileCols<T> - 1) / kTileCols<T>, panel_size = size.depth * kTileCols<T>;
   T* packed =
       static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(panels * panel_size)));
-  parallel_for(panels, pieces_worth_a_thread(4 * panel_size), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(panels, steps_per_piece(panels, 4 * panel_size), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t j = begin; j < end; ++j) {
       const std::int64_t width = std::min<std::int64_t>(kTileCols<T>, size.cols - j * kTileCols<T>);
       pack_panel<T, kTileCols<T>>(packed + j * panel_size, b.at(0, j * kTileCols<T>), size.depth,
@@ -90,10 +90,12 @@ Panels<T> pack_block(const BlockSize& size, const MatrixView<T>& b) {
   return {packed, panel_size, kTileCols<T>};
 }
 
-// Packing is about one slow pass over a factor: it pays when the other factor makes enough passes over it.
+// Packing is about one slow pass over a factor: it pays when the other factor makes enough passes over it, sooner where
+// the rows of a tile, read in place, would use less than half of each cache line of A. Limits by measurement.
 template <class T>
-bool worth_packing_a(const BlockSize& size) {
-  return size.cols > 256;
+bool worth_packing_a(const BlockSize& size, const MatrixView<T>& a) {
+  const bool wastes_lines = a.col_stride != 1 && kTileRows * sizeof(T) < 32;
+  return size.cols > (wastes_lines ? 128 : 256);
 }
 template <class T>
 bool worth_packing_b(const BlockSize& size, const MatrixView<T>& b) {
@@ -103,7 +105,7 @@ bool worth_packing_b(const BlockSize& size, const MatrixView<T>& b) {
 // size.depth >= 1. C is row-major and contiguous.
 template <class T>
 void product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c) {
-  const bool pack_a = worth_packing_a<T>(size), pack_b = worth_packing_b(size, b);
+  const bool pack_a = worth_packing_a(size, a), pack_b = worth_packing_b(size, b);
   const Pieces depths(size.depth, kBlockDepth<T>), rows(size.rows, kTileRows);
   const Pieces panels((size.cols + kTileCols<T> - 1) / kTileCols<T>, kBlockPanels<T>);
   for (std::int64_t block = 0; block < panels.count; ++block) {
@@ -121,7 +123,7 @@ void product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>&
                           pack_a, p > 0);
         }
       };
-      parallel_for(rows.count, pieces_worth_a_thread(kTileRows * cols * depth), compute);
+      parallel_for(rows.count, steps_per_piece(rows.count, kTileRows * cols * depth), compute);
     }
   }
 }
@@ -200,7 +202,7 @@ void matmul(const KernelCall& call) {
   const std::int64_t count = call.output.size() / (size.rows * size.cols);
   // Small products are shared among threads whole, large ones by their rows.
   const std::int64_t terms = size.rows * size.cols * size.depth;
-  const std::int64_t grain = terms < kPieceTerms ? pieces_worth_a_thread(terms) : count;
+  const std::int64_t grain = terms < kPieceTerms ? steps_per_piece(count, terms) : count;
   parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto [a_offset, b_offset] = offsets_at(batch, i);
