@@ -97,6 +97,7 @@ BRENIER_INLINE Pack<T> each_lane(Function function, Pack<T> x, More... more) {
   store(lane, x);
   std::size_t k = 0;
   (store(others[k++], more), ...);
+#pragma GCC unroll 1
   for (int i = 0; i < Pack<T>::lanes; ++i) {
     if constexpr (sizeof...(More) == 0) lane[i] = function(lane[i]);
     if constexpr (sizeof...(More) == 1) lane[i] = function(lane[i], others[0][i]);
