@@ -1,8 +1,9 @@
 // Input-convex networks with activation normalisation, as CP-Flow uses them: potentials [batch, d] -> [batch, 1].
 //
-//   NormalizedIcnn  z₁ = g(AN(W₁x + b₁)),  z_k = s(AN(P_k z_{k-1} + W_k x + b_k)),                       the vanilla
-//   form AugmentedIcnn   z₁ = g(W₁x + b₁),      z_k = [s(AN(P_k z_{k-1} + W_k x + b_k)), g(U_k x + c_k)] DenseIcnn z₁ =
-//   g(AN(W₁x + b₁)),  z_k = [z_{k-1}, s(AN(P_k z_{k-1} + W_k x + b_k))] all             u = scale · (P z_L + w·x)
+//   NormalizedIcnn  z₁ = g(AN(W₁x + b₁)),  z_k = s(AN(P_k z_{k-1} + W_k x + b_k)), the vanilla form
+//   AugmentedIcnn   z₁ = g(W₁x + b₁),      z_k = [s(AN(P_k z_{k-1} + W_k x + b_k)), g(U_k x + c_k)]
+//   DenseIcnn       z₁ = g(AN(W₁x + b₁)),  z_k = [z_{k-1}, s(AN(P_k z_{k-1} + W_k x + b_k))]
+//   all             u = scale · (P z_L + w·x)
 //
 // AN is ActNorm. P_k has a bias too, redundant but published, except in the output. The scalar output norm is a scale
 // alone: its shift would change no gradient. g needs only be convex (Symmetrized is usual), s also non-decreasing.
