@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/compile_gradient.h"
 #include "experiments/support/program.h"
 #include "models/certificates.h"
 #include "solvers/adam.h"
@@ -52,12 +53,18 @@ double fit_map(Run& run, const std::string& name, Model& model, const Tensor& x,
   const std::int64_t adam_steps = options.adam_steps + (alone ? kLbfgsIterationsPerStep * options.lbfgs_steps : 0);
   const std::int64_t steps = adam_steps + (alone ? 0 : options.lbfgs_steps);
   const CosineDecay rate{options.learning_rate, 0.01 * options.learning_rate, adam_steps};
-  const auto loss_on = [&](const Minibatch& data, const RandomKey& key) {
-    return with_gradient([data, key, map_at](const Model& m) {
-      return sum(square(map_at(m, key)(data.x) - data.y)) * (1.0 / static_cast<double>(data.x.dim(0)));
-    });
+  const auto loss = [&](const Model& m, const std::vector<Tensor>& data) {
+    const Tensor errors = map_at(m, RandomKey(seed, data[2]))(data[0]) - data[1];
+    return sum(square(errors)) * (1.0 / static_cast<double>(errors.dim(0)));
   };
-  const Objective objective = parameter_objective(model, loss_on({x, y}, {seed, 0}));
+  const auto counter_of = [&](std::int64_t at) { return RandomKey(seed, static_cast<std::uint64_t>(at) + 1).counter; };
+  const Minibatch first = minibatch(x, y, options.batch, seed, 0);
+  const auto adam_program = compile_gradient(model, {first.x, first.y, counter_of(0)}, loss);
+  const auto full_program = compile_gradient(model, {x, y, counter_of(0)}, loss);
+  const Objective objective = parameter_objective(model, [&](const Model& m) {
+    auto [value, gradient] = full_program(m, {x, y, counter_of(0)});
+    return LossAndGradient<Model>{value, gradient};
+  });
   Adam adam;
   LbfgsState lbfgs;
   std::int64_t step = 0;
@@ -70,11 +77,11 @@ double fit_map(Run& run, const std::string& name, Model& model, const Tensor& x,
   });
   for (; stage.keep_going(step); ++step) {
     if (step < adam_steps) {
-      const RandomKey key(seed, static_cast<std::uint64_t>(step) + 1);
-      const auto [loss, gradient] = loss_on(minibatch(x, y, options.batch, seed, step), key)(model);
+      const Minibatch data = minibatch(x, y, options.batch, seed, step);
+      const auto [value, gradient] = adam_program(model, {data.x, data.y, counter_of(step)});
       adam.learning_rate = rate(step);
       adam.step(model, gradient);
-      curve.push_back(loss.item());
+      curve.push_back(value.item());
     } else {
       if (step == adam_steps) lbfgs = lbfgs_start(objective, flatten_parameters(model));
       const SolveReport report = lbfgs_continue(objective, lbfgs, {.max_iterations = kLbfgsIterationsPerStep});
