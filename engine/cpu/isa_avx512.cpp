@@ -1,4 +1,9 @@
 // The kernels for machines with AVX-512. Empty on other architectures.
+#if defined(__GNUC__) && !defined(__clang__)
+// Before version 13 GCC takes the undefined registers in its own intrinsics for mistakes (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include "engine/cpu/kernel_headers.h"
 
 #if BRENIER_X86
