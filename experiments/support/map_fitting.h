@@ -60,7 +60,9 @@ double fit_map(Run& run, const std::string& name, Model& model, const Tensor& x,
   const auto counter_of = [&](std::int64_t at) { return RandomKey(seed, static_cast<std::uint64_t>(at) + 1).counter; };
   const Minibatch first = minibatch(x, y, options.batch, seed, 0);
   const auto adam_program = compile_gradient(model, {first.x, first.y, counter_of(0)}, loss);
-  const auto full_program = compile_gradient(model, {x, y, counter_of(0)}, loss);
+  // Only where L-BFGS sees other points than Adam does a second program differ from the first.
+  const bool one_program = alone || options.batch >= x.dim(0);
+  const auto full_program = one_program ? adam_program : compile_gradient(model, {x, y, counter_of(0)}, loss);
   const Objective objective = parameter_objective(model, [&](const Model& m) {
     auto [value, gradient] = full_program(m, {x, y, counter_of(0)});
     return LossAndGradient<Model>{value, gradient};
