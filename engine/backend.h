@@ -38,20 +38,27 @@ struct KernelCall {
   std::span<const Tensor* const> inputs;
   Tensor& output;
   const Attributes& attributes;
+  bool accumulate = false;  // matmul alone: adds to what the output holds
 };
 
 using Kernel = void (*)(const KernelCall&);
 
 // One elementwise operation on n consecutive elements, without shapes: what fused groups of operations are run with.
-// Input i is read at inputs[i][j * strides[i]], with strides of 0 or 1. The output overlaps no input.
+// Input i is read at inputs[i][j * strides[i]], with strides of 0 or 1. The output may be the memory of
+// an input of stride 1, but not overlap one otherwise.
 using TileFunction = void (*)(const void* const* inputs, const std::int64_t* strides, void* output, std::int64_t n);
 using TileTable = std::array<std::array<TileFunction, 3>, kOpCount>;  // by operation and dtype
+
+// Calls run(body, begin, end) for pieces of 0 … count, `grain` at a time, in as many threads as are allowed.
+using ParallelRun = void (*)(std::int64_t count, std::int64_t grain,
+                             void (*run)(const void* body, std::int64_t begin, std::int64_t end), const void* body);
 
 struct Backend {
   const char* name;
   void* (*allocate)(std::size_t bytes);  // aligned to 64 bytes; throws std::bad_alloc
   void (*release)(void* data, std::size_t bytes);
   std::array<Kernel, kOpCount> kernels{};  // null where the backend has none; apply() then says so
+  ParallelRun parallel_run = nullptr;      // null: one piece after another
   TileTable tiles{};                       // null where the operation is not elementwise; same results as its kernel
 };
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "engine/cpu/kernel_table.h"
+#include "engine/cpu/threads.h"
 #include "engine/str.h"
 
 namespace brenier {
@@ -70,8 +71,12 @@ void release(void* data, std::size_t bytes) { ::operator delete(data, bytes, kAl
 }  // namespace
 
 const Backend& cpu_backend() {
-  static const Backend backend{"cpu", allocate, release, cpu::instruction_set().kernel_table(),
-                               cpu::instruction_set().tile_table()};
+  static const Backend backend{.name = "cpu",
+                               .allocate = allocate,
+                               .release = release,
+                               .kernels = cpu::instruction_set().kernel_table(),
+                               .parallel_run = cpu::parallel_run,
+                               .tiles = cpu::instruction_set().tile_table()};
   return backend;
 }
 

@@ -3,7 +3,7 @@
 // Each operand of a row is contiguous or a single repeated value; the loop is compiled for the combinations. Where the
 // target computes on packs, the rest of a row that does not fill a pack is computed by the same instructions with some
 // lanes idle, and spaced operands are first collected: a result depends on the numbers, not on where they lie. The
-// functors are those of engine/ops/functors-inl.h. Output memory is always new, so it never overlaps an input.
+// functors are those of engine/ops/functors-inl.h. Output memory is new or, element for element, that of an input.
 
 template <class T>
 struct Contiguous {
@@ -27,7 +27,7 @@ struct Spaced {
 };
 
 template <class F, class T, class... Operands>
-__attribute__((noinline)) void pack_loop(T* __restrict out, std::int64_t n, Operands... operands) {
+__attribute__((noinline)) void pack_loop(T* out, std::int64_t n, Operands... operands) {
   constexpr int lanes = kLanes<T>;
   const F f;
   std::int64_t i = 0;
@@ -43,7 +43,7 @@ inline constexpr bool for_numbers_only = requires {
 };
 
 template <class F, class Out, class... Operands>
-void row_loop(Out* __restrict out, std::int64_t n, Operands... operands) {
+void row_loop(Out* out, std::int64_t n, Operands... operands) {
   if constexpr (kPacksCompute<Out> && !for_numbers_only<F>) {
     pack_loop<F>(out, n, operands...);
   } else {

@@ -9,6 +9,14 @@ struct BlockSize {
   std::int64_t rows, cols, depth;
 };
 
+// A row-major C; with `accumulate` products are added to what it holds.
+template <class T>
+struct ResultView {
+  T* data;
+  std::int64_t row_stride;
+  bool accumulate;
+};
+
 // Work worth a turn of a thread, in multiply-adds: some 4 microseconds in float, where joining the pool takes one while
 // its threads are awake. Two such pieces are the smallest loop that is shared.
 inline constexpr std::int64_t kPieceTerms = 1 << 18;
@@ -24,8 +32,8 @@ inline std::int64_t steps_per_piece(std::int64_t count, std::int64_t terms_each)
 inline constexpr int kFewTerms = 4;
 
 template <class T, int Depth, int Packs, bool Partial>
-void combine_rows(const BlockSize& size, const MatrixView<T>& a, const T* b, std::int64_t b_stride, T* c,
-                  std::int64_t c_stride) {
+void combine_rows(const BlockSize& size, const MatrixView<T>& a, const T* b, std::int64_t b_stride,
+                  const ResultView<T>& result) {
   constexpr int lanes = kLanes<T>;
   const int last = static_cast<int>(size.cols) - (Packs - 1) * lanes;
   Pack<T> row[Depth][Packs];
@@ -34,9 +42,13 @@ void combine_rows(const BlockSize& size, const MatrixView<T>& a, const T* b, std
     const T* end = b + p * b_stride + (Packs - 1) * lanes;
     row[p][Packs - 1] = Partial ? load_first<T>(end, last) : load<T>(end);
   }
-  for (std::int64_t i = 0; i < size.rows; ++i, c += c_stride) {
+  T* c = result.data;
+  for (std::int64_t i = 0; i < size.rows; ++i, c += result.row_stride) {
     Pack<T> sums[Packs];
-    for (int v = 0; v < Packs; ++v) sums[v] = repeat<T>(T(0));
+    for (int v = 0; v < Packs; ++v) {
+      const int count = Partial && v == Packs - 1 ? last : lanes;
+      sums[v] = result.accumulate ? load_first<T>(c + v * lanes, count) : repeat<T>(T(0));
+    }
     for (int p = 0; p < Depth; ++p) {
       const Pack<T> weight = repeat<T>(*a.at(i, p).data);
       for (int v = 0; v < Packs; ++v) sums[v] = multiply_add<T>(weight, row[p][v], sums[v]);
@@ -50,20 +62,21 @@ void combine_rows(const BlockSize& size, const MatrixView<T>& a, const T* b, std
 }
 
 template <class T, int Depth>
-void shallow_columns(const BlockSize& size, const MatrixView<T>& a, const T* b, std::int64_t b_stride, T* c,
-                     std::int64_t c_stride) {
+void shallow_columns(const BlockSize& size, const MatrixView<T>& a, const T* b, std::int64_t b_stride,
+                     const ResultView<T>& c) {
   constexpr int lanes = kLanes<T>;
   constexpr decltype(&combine_rows<T, Depth, 1, false>) kernels[2][2] = {
       {combine_rows<T, Depth, 1, false>, combine_rows<T, Depth, 1, true>},
       {combine_rows<T, Depth, 2, false>, combine_rows<T, Depth, 2, true>}};
   for (std::int64_t j = 0; j < size.cols; j += 2 * lanes) {
     const std::int64_t cols = std::min<std::int64_t>(2 * lanes, size.cols - j);
-    kernels[cols > lanes][cols % lanes != 0]({size.rows, cols, Depth}, a, b + j, b_stride, c + j, c_stride);
+    kernels[cols > lanes][cols % lanes != 0]({size.rows, cols, Depth}, a, b + j, b_stride,
+                                              {c.data + j, c.row_stride, c.accumulate});
   }
 }
 
 template <class T>
-void shallow_product(const BlockSize& size, const MatrixView<T>& a, MatrixView<T> b, T* c) {
+void shallow_product(const BlockSize& size, const MatrixView<T>& a, MatrixView<T> b, T* c, bool accumulate) {
   if (b.col_stride != 1 && size.cols > 1) {
     T* rows =
         static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(size.depth * size.cols)));
@@ -77,7 +90,7 @@ void shallow_product(const BlockSize& size, const MatrixView<T>& a, MatrixView<T
   // Bound by memory: a row of C counts as 8 multiply-adds for each number.
   parallel_for(size.rows, steps_per_piece(size.rows, 8 * size.cols), [&](std::int64_t begin, std::int64_t end) {
     by_depth[size.depth - 1]({end - begin, size.cols, size.depth}, a.at(begin, 0), b.data, b.row_stride,
-                             c + begin * size.cols, size.cols);
+                             {c + begin * size.cols, size.cols, accumulate});
   });
 }
 
@@ -127,7 +140,8 @@ inline void inner_products(const T* const (&a)[4], const T* b, std::int64_t dept
 
 // All rows of A with Cols columns, one stretch after another in b.
 template <class T, int Cols>
-void narrow_rows(std::int64_t rows, std::int64_t depth, const T* a, std::int64_t row_stride, const T* b, T* c) {
+void narrow_rows(std::int64_t rows, std::int64_t depth, const T* a, std::int64_t row_stride, const T* b, T* c,
+                 bool accumulate) {
   for (std::int64_t i = 0; i < rows; i += 4, a += 4 * row_stride, c += 4 * Cols) {
     const std::int64_t present = std::min<std::int64_t>(4, rows - i);
     const T* four[4];
@@ -135,14 +149,14 @@ void narrow_rows(std::int64_t rows, std::int64_t depth, const T* a, std::int64_t
     T sums[Cols][4];
     inner_products<T, Cols>(four, b, depth, sums);
     for (std::int64_t r = 0; r < present; ++r) {
-      for (int j = 0; j < Cols; ++j) c[r * Cols + j] = sums[j][r];
+      for (int j = 0; j < Cols; ++j) c[r * Cols + j] = accumulate ? c[r * Cols + j] + sums[j][r] : sums[j][r];
     }
   }
 }
 
 // The rows of A are contiguous. B is copied, a column after another, unless it is one contiguous column.
 template <class T>
-void narrow_product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c) {
+void narrow_product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c, bool accumulate) {
   const std::int64_t depth = size.depth, cols = size.cols;
   const T* columns = b.data;
   if (b.row_stride != 1 || (cols > 1 && b.col_stride != depth)) {
@@ -155,6 +169,7 @@ void narrow_product(const BlockSize& size, const MatrixView<T>& a, const MatrixV
   constexpr decltype(&narrow_rows<T, 1>) by_columns[kFewColumns] = {narrow_rows<T, 1>, narrow_rows<T, 2>,
                                                                     narrow_rows<T, 3>, narrow_rows<T, 4>};
   parallel_for(size.rows, steps_per_piece(size.rows, 4 * depth * cols), [&](std::int64_t begin, std::int64_t end) {
-    by_columns[cols - 1](end - begin, depth, a.at(begin, 0).data, a.row_stride, columns, c + begin * cols);
+    by_columns[cols - 1](end - begin, depth, a.at(begin, 0).data, a.row_stride, columns, c + begin * cols,
+                         accumulate);
   });
 }

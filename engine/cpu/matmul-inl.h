@@ -102,9 +102,9 @@ bool worth_packing_b(const BlockSize& size, const MatrixView<T>& b) {
   return b.col_stride != 1 || (size.rows > 6 * kTileRows && size.cols > kTileCols<T>);
 }
 
-// size.depth >= 1. C is row-major and contiguous.
+// size.depth >= 1. C is row-major and contiguous; with `accumulate` the product is added to what it holds.
 template <class T>
-void product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c) {
+void product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c, bool accumulate) {
   const bool pack_a = worth_packing_a(size, a), pack_b = worth_packing_b(size, b);
   const Pieces depths(size.depth, kBlockDepth<T>), rows(size.rows, kTileRows);
   const Pieces panels((size.cols + kTileCols<T> - 1) / kTileCols<T>, kBlockPanels<T>);
@@ -120,7 +120,7 @@ void product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>&
         for (std::int64_t i = begin; i < end; ++i) {
           const std::int64_t row = rows.begin(i);
           row_of_tiles<T>({rows.length(i), cols, depth}, a.at(row, p), b_panels, c + row * size.cols + j, size.cols,
-                          pack_a, p > 0);
+                          pack_a, accumulate || p > 0);
         }
       };
       parallel_for(rows.count, steps_per_piece(rows.count, kTileRows * cols * depth), compute);
@@ -131,21 +131,21 @@ void product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>&
 // A single row times columns, or rows times a single column, may be read as either; the transposed reading is better
 // when it makes the large factor contiguous in the direction of the packs, or of the sums.
 template <class T>
-void best_product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c) {
+void best_product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c, bool accumulate) {
   const bool row_times_transposed = size.rows == 1 && size.cols > 1 && b.col_stride != 1;
   const bool transposed_times_column = size.cols == 1 && size.rows > 1 && a.row_stride == 1 && a.col_stride != 1;
   if (size.depth <= kFewTerms) {
-    shallow_product(size, a, b, c);
+    shallow_product(size, a, b, c, accumulate);
   } else if (row_times_transposed || transposed_times_column) {
     const BlockSize transposed{size.cols, size.rows, size.depth};
     if (row_times_transposed && b.row_stride == 1)
-      narrow_product(transposed, b.transposed(), a.transposed(), c);
+      narrow_product(transposed, b.transposed(), a.transposed(), c, accumulate);
     else
-      product(transposed, b.transposed(), a.transposed(), c);
+      product(transposed, b.transposed(), a.transposed(), c, accumulate);
   } else if (size.cols <= kFewColumns && a.col_stride == 1) {
-    narrow_product(size, a, b, c);
+    narrow_product(size, a, b, c, accumulate);
   } else {
-    product(size, a, b, c);
+    product(size, a, b, c, accumulate);
   }
 }
 
@@ -194,9 +194,9 @@ void matmul(const KernelCall& call) {
   const MatrixView<T> b = matrix_of<T>(*call.inputs[1]);
   BlockSize size{call.output.shape()[-2], call.output.shape()[-1], call.inputs[0]->shape()[-1]};
   T* c = call.output.mutable_data<T>();
-  if (size.depth == 0) std::fill_n(c, call.output.size(), T(0));
+  if (size.depth == 0 && !call.accumulate) std::fill_n(c, call.output.size(), T(0));
   if (size.depth == 0 || call.output.size() == 0) return;
-  if (call.output.rank() == 2) return best_product(size, a, b, c);
+  if (call.output.rank() == 2) return best_product(size, a, b, c, call.accumulate);
   Walk<2> batch = batch_walk(call);
   merge_batch_into_rows(batch, size, a);
   const std::int64_t count = call.output.size() / (size.rows * size.cols);
@@ -207,7 +207,7 @@ void matmul(const KernelCall& call) {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto [a_offset, b_offset] = offsets_at(batch, i);
       best_product(size, {a.data + a_offset, a.row_stride, a.col_stride},
-                   {b.data + b_offset, b.row_stride, b.col_stride}, c + i * size.rows * size.cols);
+                   {b.data + b_offset, b.row_stride, b.col_stride}, c + i * size.rows * size.cols, call.accumulate);
     }
   });
 }

@@ -1,4 +1,5 @@
-// A compiled program: graph, plan, memory, and the list of steps that a run goes through.
+// A compiled graph: plan, memory, and the list of steps that a run goes through. A program has one or, where rows are
+// computed tile by tile, several (engine/program/pipeline.h).
 //
 // Every node has a tensor handle, made once. Handles of inputs and outputs show memory that changes from run to run:
 // their storage is a slot of this program whose pointer is set before the steps are run. No slot may outlive the
@@ -6,7 +7,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -17,12 +17,26 @@
 
 namespace brenier {
 
+// Where the result of a graph's output goes: a fresh tensor for each run; the arena, where it stays until the next run;
+// memory that the caller names, to which a matrix product can also be added.
+enum class OutputMode { Fresh, Kept, Given };
+
 class Executable {
  public:
-  Executable(Graph graph, std::vector<Strides> layouts, const Backend& backend);
+  // `layouts`: the strides of the inputs. An output that is Given is computed by an operation, not a view.
+  Executable(Graph graph, std::vector<Strides> layouts, const Backend& backend, std::vector<OutputMode> modes);
 
-  // `seconds`, if given, has one entry per step, to which its time is added.
-  void run(std::span<const Tensor> inputs, std::span<Tensor> outputs, std::vector<double>* seconds = nullptr);
+  // Plans again if the strides are others than last time.
+  void set_layouts(std::vector<Strides> layouts);
+  // Inputs have the shapes, dtypes and layouts of the graph's. No output is Given. `seconds`, if not null, has one entry
+  // per step, to which its time is added.
+  void run(std::span<const Tensor> inputs, std::span<Tensor> outputs, double* seconds = nullptr);
+  // The same with bare memory: `inputs[i]` is the first element of an input, `outputs[i]` that of an output that is
+  // Given. No output is Fresh.
+  void run(std::span<char* const> inputs, std::span<char* const> outputs, bool accumulate, double* seconds = nullptr);
+  // The memory of an output that is Kept.
+  const Tensor& kept(std::size_t output) const { return tensors_[at(graph_.outputs[output])]; }
+
   const Graph& graph() const { return graph_; }
   const Plan& plan() const { return plan_; }
   const std::vector<std::vector<NodeId>>& step_members() const { return members_; }  // the nodes of every step
@@ -34,31 +48,31 @@ class Executable {
     std::optional<TileGroup> group{};
     Kernel kernel = nullptr;
     std::vector<const Tensor*> inputs{};
+    bool is_given_product = false;
   };
 
-  void bind(std::vector<Strides> layouts);
+  void bind();
   void make_tensors();
   void make_steps();
   Step make_step(std::span<const NodeId> members);
-  std::string complaint(const Tensor& x, const Graph::Node& expected) const;
-  void adopt(std::span<const Tensor> inputs);
-  void execute(Step& step);
+  void run_steps(bool accumulate, double* seconds);
+  void execute(Step& step, bool accumulate);
   void execute_function(const Step& step);
-  Tensor result(NodeId output, std::span<const Tensor> inputs) const;
+  Tensor result(std::size_t output, std::span<const Tensor> inputs) const;
   Storage& slot(NodeId root) { return slots_[at(root)]; }
 
   Graph graph_;
   const Backend& backend_;
+  std::vector<Strides> layouts_;  // of the inputs
+  std::vector<OutputMode> modes_;
   Plan plan_;
-  std::vector<Strides> layouts_;      // of the inputs, as planned
   std::unique_ptr<Storage[]> slots_;  // one for every node; used by inputs and roots of outputs
-  std::vector<NodeId> output_roots_;
-  std::vector<Tensor> fresh_;  // the memory of output_roots_ during a run
+  std::vector<NodeId> fresh_roots_;
+  std::vector<Tensor> fresh_;  // the memory of fresh_roots_ during a run
   StoragePtr arena_, scratch_;
   std::vector<Tensor> tensors_;  // of every node
   std::vector<Step> steps_;
   std::vector<std::vector<NodeId>> members_;
-  std::mutex running_;
 };
 
 }  // namespace brenier

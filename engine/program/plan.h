@@ -37,7 +37,8 @@ struct Plan {
   const Place& place(NodeId id) const { return places[at(id)]; }
 };
 
-// `layouts`: the strides of each input. Everything else is row-major or a view.
-Plan plan_memory(const Graph& graph, const std::vector<Strides>& layouts);
+// `layouts`: the strides of each input. Everything else is row-major or a view. `kept`: for each output, whether it stays
+// in the arena until the next run.
+Plan plan_memory(const Graph& graph, const std::vector<Strides>& layouts, const std::vector<bool>& kept);
 
 }  // namespace brenier

@@ -46,15 +46,15 @@ void place_nodes(const Graph& graph, const std::vector<Strides>& layouts, Plan& 
 }
 
 // What leaves the program, and what never leaves its group.
-void choose_homes(const Graph& graph, Plan& plan) {
+void choose_homes(const Graph& graph, const std::vector<bool>& kept, Plan& plan) {
   std::vector<bool> leaves_group(graph.nodes.size());
   for (NodeId id = 0; id < graph.size(); ++id)
     for (NodeId input : graph[id].inputs)
       if (graph[input].group < 0 || graph[input].group != graph[id].group) leaves_group[at(input)] = true;
-  for (NodeId id : graph.outputs) {
-    const NodeId root = plan.place(id).root;
-    leaves_group[at(id)] = true;
-    if (plan.homes[at(root)] == Home::Arena) plan.homes[at(root)] = Home::Output;
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    const NodeId root = plan.place(graph.outputs[i]).root;
+    leaves_group[at(graph.outputs[i])] = true;
+    if (plan.homes[at(root)] == Home::Arena && !kept[i]) plan.homes[at(root)] = Home::Output;
   }
   for (NodeId id = 0; id < graph.size(); ++id)
     if (graph[id].group >= 0 && !leaves_group[at(id)]) plan.homes[at(id)] = Home::Tile;
@@ -77,6 +77,8 @@ std::vector<Buffer> make_buffers(const Graph& graph, const Plan& plan) {
       buffer.last = std::max(buffer.last, plan.step[at(id)]);
     }
   }
+  for (NodeId id : graph.outputs)  // kept ones
+    if (plan.home_of(id) == Home::Arena) buffers[buffer_of[at(plan.place(id).root)]].last = graph.size();
   return buffers;
 }
 
@@ -106,11 +108,11 @@ void place_buffers(Plan& plan) {
 
 }  // namespace
 
-Plan plan_memory(const Graph& graph, const std::vector<Strides>& layouts) {
+Plan plan_memory(const Graph& graph, const std::vector<Strides>& layouts, const std::vector<bool>& kept) {
   Plan plan;
   plan.step = numbered_steps(graph);
   place_nodes(graph, layouts, plan);
-  choose_homes(graph, plan);
+  choose_homes(graph, kept, plan);
   plan.buffers = make_buffers(graph, plan);
   place_buffers(plan);
   return plan;

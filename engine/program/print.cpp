@@ -5,8 +5,7 @@
 // are those that a step reads and writes at least: views cost nothing, and neither do values inside a group.
 #include <algorithm>
 
-#include "engine/program/executable.h"
-#include "engine/program/program.h"
+#include "engine/program/pipeline.h"
 #include "engine/str.h"
 
 namespace brenier {
@@ -89,46 +88,66 @@ std::string to_text(const Graph& graph) {
   return text;
 }
 
-std::string to_text(const Program& program) {
-  const Executable& target = program.executable();
+namespace {
+
+// What one stage reads and does, and the work of its steps.
+std::string stage_to_text(const Executable& target, Work& total) {
   const Graph& graph = target.graph();
   const Plan& plan = target.plan();
-  std::string inputs, constants, views, steps;
+  std::string inputs, constants, views, steps, outputs;
   for (NodeId id : graph.inputs) inputs += "  " + name_of(graph, id) + "\n";
   for (NodeId id = 0; id < graph.size(); ++id)
     if (graph[id].is_constant())
       constants += "  " + name_of(graph, id) + "\n";
     else if (graph[id].op && plan.place(id).root != id)
       views += "  " + name_of(graph, id) + "\n";
-  Work total;
   for (const std::vector<NodeId>& members : target.step_members()) {
     const Work work = work_of(graph, plan, members);
     total = {total.operations + work.operations, total.bytes + work.bytes};
     steps += step_to_text(graph, plan, members);
   }
-  std::string outputs;
   for (NodeId id : graph.outputs) outputs += str(" %", id);
   double values = 0;
   for (const Buffer& buffer : plan.buffers) values += static_cast<double>(buffer.bytes);
   return str("inputs\n", inputs, "captured constants\n", constants, "views\n", views, "steps\n", steps, "outputs",
              outputs, "\narena ", plan.arena_bytes, " bytes for ", plan.buffers.size(), " buffers of ", values,
-             " bytes\nwork ", total.operations, " operations, ", total.bytes, " bytes\n");
+             " bytes\n");
+}
+
+std::string title_of(const Pipeline::StageView& stage) { return stage.title.empty() ? "" : str(stage.title, "\n"); }
+
+}  // namespace
+
+std::string to_text(const Program& program) {
+  std::string text;
+  Work total;
+  for (const Pipeline::StageView& stage : program.pipeline().stages()) {
+    Work work;
+    text += title_of(stage) + stage_to_text(stage.executable, work);
+    total = {total.operations + stage.repetitions * work.operations, total.bytes + stage.repetitions * work.bytes};
+  }
+  return str(text, "work ", total.operations, " operations, ", total.bytes, " bytes\n");
 }
 
 std::string Program::profile(const std::vector<Tensor>& inputs, int repetitions) const {
-  Executable& target = executable();
-  std::vector<double> seconds(target.step_members().size());
-  std::vector<Tensor> outputs(target.graph().outputs.size());
+  Pipeline& target = pipeline();
+  std::size_t steps = 0;
+  for (const Pipeline::StageView& stage : target.stages()) steps += stage.executable.step_members().size();
+  std::vector<double> seconds(steps);
+  std::vector<Tensor> outputs(target.source().outputs.size());
   for (int i = 0; i < repetitions; ++i) target.run(inputs, outputs, &seconds);
   double total = 0;
   std::string text;
-  for (std::size_t i = 0; i < seconds.size(); ++i) {
-    const std::vector<NodeId>& members = target.step_members()[i];
-    const Work work = work_of(target.graph(), target.plan(), members);
-    const double each = seconds[i] / repetitions;
-    total += each;
-    text += str(each * 1e6, " us  ", work.operations / each * 1e-9, " Gop/s  ", work.bytes / each * 1e-9, " GB/s",
-                step_to_text(target.graph(), target.plan(), members));
+  std::size_t i = 0;
+  for (const Pipeline::StageView& stage : target.stages()) {
+    text += title_of(stage);
+    for (const std::vector<NodeId>& members : stage.executable.step_members()) {
+      const Work work = work_of(stage.executable.graph(), stage.executable.plan(), members);
+      const double each = seconds[i++] / repetitions, rate = stage.repetitions / each;
+      total += each;
+      text += str(each * 1e6, " us  ", work.operations * rate * 1e-9, " Gop/s  ", work.bytes * rate * 1e-9, " GB/s",
+                  step_to_text(stage.executable.graph(), stage.executable.plan(), members));
+    }
   }
   return str(text, total * 1e6, " us in ", seconds.size(), " steps\n");
 }

@@ -22,8 +22,14 @@
 
 namespace brenier {
 
-class Executable;
+class Pipeline;
 struct Graph;
+
+struct CompileOptions {
+  // How many rows of a batch are taken through the row-wise part of the program at a time; 0: chosen by size, all at once
+  // for small programs.
+  std::int64_t tile_rows = 0;
+};
 
 class Program {
  public:
@@ -41,21 +47,22 @@ class Program {
 
   std::size_t operations() const;   // in the simplified graph; views count
   std::size_t arena_bytes() const;  // of intermediate values
-  const Graph& graph() const;       // after all passes
+  const Graph& graph() const;       // after all passes; if rows are computed in tiles, before that and fusion
   // Runs `repetitions` times and prints the time of every step and the rate of its arithmetic.
   std::string profile(const std::vector<Tensor>& inputs, int repetitions = 100) const;
 
  private:
-  friend Program compile(const std::vector<Tensor>&, const std::vector<Tensor>&);
+  friend Program compile(const std::vector<Tensor>&, const std::vector<Tensor>&, const CompileOptions&);
   friend std::string to_text(const Program& program);
-  Executable& executable() const;
-  std::shared_ptr<Executable> executable_;
+  Pipeline& pipeline() const;
+  std::shared_ptr<Pipeline> pipeline_;
 };
 
 // The outputs as a function of the inputs. Inputs are recorded tensors, usually watched ones; what the outputs depend
 // on beside them is captured with its present value, which to_text() lists. Throws std::invalid_argument if a tensor is
 // not recorded on one living tape.
-Program compile(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs);
+Program compile(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs,
+                const CompileOptions& options = {});
 
 // Inputs, captured constants with their values if small, steps with what they read and write, buffers with offsets and
 // bytes, and the operations and bytes of a run.
