@@ -38,7 +38,9 @@ struct KernelCall {
   std::span<const Tensor* const> inputs;
   Tensor& output;
   const Attributes& attributes;
-  bool accumulate = false;  // matmul alone: adds to what the output holds
+  // Matrix products alone.
+  bool accumulate = false;              // adds to what the output holds
+  const void* packed_factor = nullptr;  // inputs[1] as packed by Backend::factor_packing
 };
 
 using Kernel = void (*)(const KernelCall&);
@@ -53,12 +55,19 @@ using TileTable = std::array<std::array<TileFunction, 3>, kOpCount>;  // by oper
 using ParallelRun = void (*)(std::int64_t count, std::int64_t grain,
                              void (*run)(const void* body, std::int64_t begin, std::int64_t end), const void* body);
 
+// The right factor of matrix products, copied once for many of them into the order in which the kernel reads it.
+struct FactorPacking {
+  std::size_t (*bytes)(const Tensor& factor);       // 0: not worth it
+  void (*pack)(const Tensor& factor, void* packed);  // `packed` is aligned to 64 bytes
+};
+
 struct Backend {
   const char* name;
   void* (*allocate)(std::size_t bytes);  // aligned to 64 bytes; throws std::bad_alloc
   void (*release)(void* data, std::size_t bytes);
   std::array<Kernel, kOpCount> kernels{};  // null where the backend has none; apply() then says so
   ParallelRun parallel_run = nullptr;      // null: one piece after another
+  FactorPacking factor_packing{};          // null where the backend has none
   TileTable tiles{};                       // null where the operation is not elementwise; same results as its kernel
 };
 

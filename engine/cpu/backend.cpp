@@ -19,11 +19,11 @@ std::span<const InstructionSet> instruction_sets() {
   const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool wide = fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, true},
-                                        {"avx2", avx2::kernel_table, avx2::tile_table, fma},
-                                        {"avx512", avx512::kernel_table, avx512::tile_table, wide}};
+  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, scalar::factor_packing, true},
+                                        {"avx2", avx2::kernel_table, avx2::tile_table, avx2::factor_packing, fma},
+                                        {"avx512", avx512::kernel_table, avx512::tile_table, avx512::factor_packing, wide}};
 #else
-  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, true}};
+  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, scalar::factor_packing, true}};
 #endif
   return sets;
 }
@@ -76,6 +76,7 @@ const Backend& cpu_backend() {
                                .release = release,
                                .kernels = cpu::instruction_set().kernel_table(),
                                .parallel_run = cpu::parallel_run,
+                               .factor_packing = cpu::instruction_set().factor_packing(),
                                .tiles = cpu::instruction_set().tile_table()};
   return backend;
 }

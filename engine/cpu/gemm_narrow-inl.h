@@ -9,7 +9,20 @@ struct BlockSize {
   std::int64_t rows, cols, depth;
 };
 
-// A row-major C; with `accumulate` products are added to what it holds.
+// C = A B, or with `accumulate` C += A B; C is row-major and contiguous. `packed`, if not null, holds B as made by
+// pack_factor() in matmul-inl.h.
+template <class T>
+struct Product {
+  BlockSize size;
+  MatrixView<T> a, b;
+  T* c;
+  bool accumulate;
+  const T* packed;
+
+  Product transposed() const { return {{size.cols, size.rows, size.depth}, b.transposed(), a.transposed(), c, accumulate, nullptr}; }
+};
+
+// Rows of C.
 template <class T>
 struct ResultView {
   T* data;
@@ -76,7 +89,9 @@ void shallow_columns(const BlockSize& size, const MatrixView<T>& a, const T* b, 
 }
 
 template <class T>
-void shallow_product(const BlockSize& size, const MatrixView<T>& a, MatrixView<T> b, T* c, bool accumulate) {
+void shallow_product(const Product<T>& product) {
+  const BlockSize& size = product.size;
+  MatrixView<T> b = product.b;
   if (b.col_stride != 1 && size.cols > 1) {
     T* rows =
         static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(size.depth * size.cols)));
@@ -89,8 +104,8 @@ void shallow_product(const BlockSize& size, const MatrixView<T>& a, MatrixView<T
                                                                     shallow_columns<T, 3>, shallow_columns<T, 4>};
   // Bound by memory: a row of C counts as 8 multiply-adds for each number.
   parallel_for(size.rows, steps_per_piece(size.rows, 8 * size.cols), [&](std::int64_t begin, std::int64_t end) {
-    by_depth[size.depth - 1]({end - begin, size.cols, size.depth}, a.at(begin, 0), b.data, b.row_stride,
-                             {c + begin * size.cols, size.cols, accumulate});
+    by_depth[size.depth - 1]({end - begin, size.cols, size.depth}, product.a.at(begin, 0), b.data, b.row_stride,
+                             {product.c + begin * size.cols, size.cols, product.accumulate});
   });
 }
 
@@ -156,8 +171,9 @@ void narrow_rows(std::int64_t rows, std::int64_t depth, const T* a, std::int64_t
 
 // The rows of A are contiguous. B is copied, a column after another, unless it is one contiguous column.
 template <class T>
-void narrow_product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c, bool accumulate) {
-  const std::int64_t depth = size.depth, cols = size.cols;
+void narrow_product(const Product<T>& product) {
+  const auto& [rows, cols, depth] = product.size;
+  const MatrixView<T>& b = product.b;
   const T* columns = b.data;
   if (b.row_stride != 1 || (cols > 1 && b.col_stride != depth)) {
     T* copy = static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(depth * cols)));
@@ -168,8 +184,9 @@ void narrow_product(const BlockSize& size, const MatrixView<T>& a, const MatrixV
   }
   constexpr decltype(&narrow_rows<T, 1>) by_columns[kFewColumns] = {narrow_rows<T, 1>, narrow_rows<T, 2>,
                                                                     narrow_rows<T, 3>, narrow_rows<T, 4>};
-  parallel_for(size.rows, steps_per_piece(size.rows, 4 * depth * cols), [&](std::int64_t begin, std::int64_t end) {
-    by_columns[cols - 1](end - begin, depth, a.at(begin, 0).data, a.row_stride, columns, c + begin * cols,
-                         accumulate);
+  const auto compute = by_columns[cols - 1];
+  parallel_for(rows, steps_per_piece(rows, 4 * depth * cols), [&](std::int64_t begin, std::int64_t end) {
+    compute(end - begin, product.size.depth, product.a.at(begin, 0).data, product.a.row_stride, columns,
+            product.c + begin * product.size.cols, product.accumulate);
   });
 }

@@ -18,6 +18,7 @@ using KernelTable = std::array<Kernel, kOpCount>;
   namespace target {                   \
   KernelTable kernel_table();          \
   TileTable tile_table();              \
+  FactorPacking factor_packing();      \
   }
 BRENIER_DECLARE_TABLES(scalar)
 #if BRENIER_X86
@@ -30,6 +31,7 @@ struct InstructionSet {
   const char* name;
   KernelTable (*kernel_table)();
   TileTable (*tile_table)();
+  FactorPacking (*factor_packing)();
   bool supported;  // by this machine
 };
 

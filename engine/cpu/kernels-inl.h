@@ -60,3 +60,5 @@ TileTable tile_table() {
   set(OpCode::Where, tile_functions<Where, 3>());
   return table;
 }
+
+FactorPacking factor_packing() { return {packed_factor_bytes, pack_factor}; }

@@ -74,12 +74,10 @@ void row_of_tiles(const BlockSize& size, MatrixView<T> a, const Panels<T>& b, T*
   find_micro_kernel<T>(rows, static_cast<int>(cols), pack_a)(tile);
 }
 
-// Packs a block of B; the memory belongs to the calling thread.
+// A block of B, panel after panel.
 template <class T>
-Panels<T> pack_block(const BlockSize& size, const MatrixView<T>& b) {
+void pack_panels(const BlockSize& size, const MatrixView<T>& b, T* packed) {
   const std::int64_t panels = (size.cols + kTileCols<T> - 1) / kTileCols<T>, panel_size = size.depth * kTileCols<T>;
-  T* packed =
-      static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(panels * panel_size)));
   parallel_for(panels, steps_per_piece(panels, 4 * panel_size), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t j = begin; j < end; ++j) {
       const std::int64_t width = std::min<std::int64_t>(kTileCols<T>, size.cols - j * kTileCols<T>);
@@ -87,6 +85,15 @@ Panels<T> pack_block(const BlockSize& size, const MatrixView<T>& b) {
                                   static_cast<int>(width));
     }
   });
+}
+
+// The memory belongs to the calling thread.
+template <class T>
+Panels<T> pack_block(const BlockSize& size, const MatrixView<T>& b) {
+  const std::int64_t panels = (size.cols + kTileCols<T> - 1) / kTileCols<T>, panel_size = size.depth * kTileCols<T>;
+  T* packed =
+      static_cast<T*>(scratch(Scratch::SharedPanels, sizeof(T) * static_cast<std::size_t>(panels * panel_size)));
+  pack_panels(size, b, packed);
   return {packed, panel_size, kTileCols<T>};
 }
 
@@ -102,50 +109,63 @@ bool worth_packing_b(const BlockSize& size, const MatrixView<T>& b) {
   return b.col_stride != 1 || (size.rows > 6 * kTileRows && size.cols > kTileCols<T>);
 }
 
-// size.depth >= 1. C is row-major and contiguous; with `accumulate` the product is added to what it holds.
-template <class T>
-void product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c, bool accumulate) {
-  const bool pack_a = worth_packing_a(size, a), pack_b = worth_packing_b(size, b);
-  const Pieces depths(size.depth, kBlockDepth<T>), rows(size.rows, kTileRows);
+// How B is cut into blocks, whatever the rows: `visit(first term, terms, first column, columns)`, blocks of columns
+// outermost.
+template <class T, class Visit>
+void for_each_block(const BlockSize& size, const Visit& visit) {
+  const Pieces depths(size.depth, kBlockDepth<T>);
   const Pieces panels((size.cols + kTileCols<T> - 1) / kTileCols<T>, kBlockPanels<T>);
   for (std::int64_t block = 0; block < panels.count; ++block) {
     const std::int64_t j = panels.begin(block) * kTileCols<T>;
     const std::int64_t cols = std::min(panels.length(block) * kTileCols<T>, size.cols - j);
-    for (std::int64_t stretch = 0; stretch < depths.count; ++stretch) {
-      const std::int64_t p = depths.begin(stretch), depth = depths.length(stretch);
-      const MatrixView<T> b_here = b.at(p, j);
-      const Panels<T> b_panels = pack_b ? pack_block<T>({size.rows, cols, depth}, b_here)
-                                        : Panels<T>{b_here.data, kTileCols<T>, b_here.row_stride};
-      const auto compute = [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          const std::int64_t row = rows.begin(i);
-          row_of_tiles<T>({rows.length(i), cols, depth}, a.at(row, p), b_panels, c + row * size.cols + j, size.cols,
-                          pack_a, accumulate || p > 0);
-        }
-      };
-      parallel_for(rows.count, steps_per_piece(rows.count, kTileRows * cols * depth), compute);
-    }
+    for (std::int64_t stretch = 0; stretch < depths.count; ++stretch)
+      visit(depths.begin(stretch), depths.length(stretch), j, cols);
   }
+}
+
+// size.depth >= 1.
+template <class T>
+void tiled_product(const Product<T>& product) {
+  const BlockSize& size = product.size;
+  const bool pack_a = worth_packing_a(size, product.a), pack_b = worth_packing_b(size, product.b);
+  const Pieces rows(size.rows, kTileRows);
+  const T* next = product.packed;
+  for_each_block<T>(size, [&](std::int64_t p, std::int64_t depth, std::int64_t j, std::int64_t cols) {
+    const BlockSize block{size.rows, cols, depth};
+    const MatrixView<T> b_here = product.b.at(p, j);
+    const std::int64_t panel_size = depth * kTileCols<T>;
+    const Panels<T> panels = next     ? Panels<T>{next, panel_size, kTileCols<T>}
+                             : pack_b ? pack_block<T>(block, b_here)
+                                      : Panels<T>{b_here.data, kTileCols<T>, b_here.row_stride};
+    if (next) next += (cols + kTileCols<T> - 1) / kTileCols<T> * panel_size;
+    const auto compute = [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t row = rows.begin(i), width = size.cols;
+        row_of_tiles<T>({rows.length(i), cols, depth}, product.a.at(row, p), panels, product.c + row * width + j, width,
+                        pack_a, product.accumulate || p > 0);
+      }
+    };
+    parallel_for(rows.count, steps_per_piece(rows.count, kTileRows * cols * depth), compute);
+  });
 }
 
 // A single row times columns, or rows times a single column, may be read as either; the transposed reading is better
 // when it makes the large factor contiguous in the direction of the packs, or of the sums.
 template <class T>
-void best_product(const BlockSize& size, const MatrixView<T>& a, const MatrixView<T>& b, T* c, bool accumulate) {
+void best_product(const Product<T>& product) {
+  const BlockSize& size = product.size;
+  const MatrixView<T>&a = product.a, &b = product.b;
   const bool row_times_transposed = size.rows == 1 && size.cols > 1 && b.col_stride != 1;
   const bool transposed_times_column = size.cols == 1 && size.rows > 1 && a.row_stride == 1 && a.col_stride != 1;
   if (size.depth <= kFewTerms) {
-    shallow_product(size, a, b, c, accumulate);
+    shallow_product(product);
   } else if (row_times_transposed || transposed_times_column) {
-    const BlockSize transposed{size.cols, size.rows, size.depth};
-    if (row_times_transposed && b.row_stride == 1)
-      narrow_product(transposed, b.transposed(), a.transposed(), c, accumulate);
-    else
-      product(transposed, b.transposed(), a.transposed(), c, accumulate);
+    const bool narrow = row_times_transposed && b.row_stride == 1;
+    (narrow ? narrow_product<T> : tiled_product<T>)(product.transposed());
   } else if (size.cols <= kFewColumns && a.col_stride == 1) {
-    narrow_product(size, a, b, c, accumulate);
+    narrow_product(product);
   } else {
-    product(size, a, b, c, accumulate);
+    tiled_product(product);
   }
 }
 
@@ -190,15 +210,18 @@ MatrixView<T> matrix_of(const Tensor& x) {
 
 template <class T>
 void matmul(const KernelCall& call) {
-  MatrixView<T> a = matrix_of<T>(*call.inputs[0]);
-  const MatrixView<T> b = matrix_of<T>(*call.inputs[1]);
-  BlockSize size{call.output.shape()[-2], call.output.shape()[-1], call.inputs[0]->shape()[-1]};
-  T* c = call.output.mutable_data<T>();
-  if (size.depth == 0 && !call.accumulate) std::fill_n(c, call.output.size(), T(0));
+  Product<T> product{{call.output.shape()[-2], call.output.shape()[-1], call.inputs[0]->shape()[-1]},
+                     matrix_of<T>(*call.inputs[0]), matrix_of<T>(*call.inputs[1]), call.output.mutable_data<T>(),
+                     call.accumulate, nullptr};
+  BlockSize& size = product.size;
+  if (size.depth == 0 && !call.accumulate) std::fill_n(product.c, call.output.size(), T(0));
   if (size.depth == 0 || call.output.size() == 0) return;
-  if (call.output.rank() == 2) return best_product(size, a, b, c, call.accumulate);
+  if (call.output.rank() == 2) {
+    product.packed = static_cast<const T*>(call.packed_factor);
+    return best_product(product);
+  }
   Walk<2> batch = batch_walk(call);
-  merge_batch_into_rows(batch, size, a);
+  merge_batch_into_rows(batch, size, product.a);
   const std::int64_t count = call.output.size() / (size.rows * size.cols);
   // Small products are shared among threads whole, large ones by their rows.
   const std::int64_t terms = size.rows * size.cols * size.depth;
@@ -206,8 +229,11 @@ void matmul(const KernelCall& call) {
   parallel_for(count, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto [a_offset, b_offset] = offsets_at(batch, i);
-      best_product(size, {a.data + a_offset, a.row_stride, a.col_stride},
-                   {b.data + b_offset, b.row_stride, b.col_stride}, c + i * size.rows * size.cols, call.accumulate);
+      Product<T> one = product;
+      one.a.data += a_offset;
+      one.b.data += b_offset;
+      one.c += i * one.size.rows * one.size.cols;
+      best_product(one);
     }
   });
 }
@@ -215,4 +241,25 @@ void matmul(const KernelCall& call) {
 inline void matmul_kernel(const KernelCall& call) {
   check_inputs("matmul", call, call.output.dtype());
   for_floating("matmul", call.output.dtype(), [&](auto type) { matmul<typename decltype(type)::type>(call); });
+}
+
+// B of a product of many rows, packed for all of them.
+inline std::size_t packed_factor_bytes(const Tensor& b) {
+  const std::int64_t depth = b.shape()[-2], cols = b.shape()[-1];
+  if (b.rank() != 2 || !b.is_floating() || depth <= kFewTerms || cols <= kFewColumns) return 0;
+  const std::int64_t tile = b.dtype() == DType::Float32 ? kTileCols<float> : kTileCols<double>;
+  return static_cast<std::size_t>((cols + tile - 1) / tile * tile * depth) * size_of(b.dtype());
+}
+
+inline void pack_factor(const Tensor& b, void* to) {
+  for_floating("matmul", b.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    T* next = static_cast<T*>(to);
+    const auto pack = [&](std::int64_t p, std::int64_t depth, std::int64_t j, std::int64_t cols) {
+      const std::int64_t panel_size = depth * kTileCols<T>;
+      pack_panels<T>({0, cols, depth}, matrix_of<T>(b).at(p, j), next);
+      next += (cols + kTileCols<T> - 1) / kTileCols<T> * panel_size;
+    };
+    for_each_block<T>({0, b.shape()[-1], b.shape()[-2]}, pack);
+  });
 }

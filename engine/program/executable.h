@@ -34,6 +34,12 @@ class Executable {
   // The same with bare memory: `inputs[i]` is the first element of an input, `outputs[i]` that of an output that is
   // Given. No output is Fresh.
   void run(std::span<char* const> inputs, std::span<char* const> outputs, bool accumulate, double* seconds = nullptr);
+  // The values that matrix products read as right factors and that are, or show, an input or a constant.
+  std::vector<NodeId> outside_factors() const;
+  // From now on products read this factor as packed by Backend::factor_packing.
+  void use_packed_factor(NodeId factor, const void* packed) { packed_[at(factor)] = packed; }
+  void set_input(std::size_t i, char* memory) { slot(graph_.inputs[i]).data = memory; }
+  const Tensor& tensor(NodeId id) const { return tensors_[at(id)]; }
   // The memory of an output that is Kept.
   const Tensor& kept(std::size_t output) const { return tensors_[at(graph_.outputs[output])]; }
 
@@ -48,7 +54,8 @@ class Executable {
     std::optional<TileGroup> group{};
     Kernel kernel = nullptr;
     std::vector<const Tensor*> inputs{};
-    bool is_given_product = false;
+    NodeId factor = -1;  // the right one of a matrix product
+    bool accumulates = false;
   };
 
   void bind();
@@ -70,7 +77,8 @@ class Executable {
   std::vector<NodeId> fresh_roots_;
   std::vector<Tensor> fresh_;  // the memory of fresh_roots_ during a run
   StoragePtr arena_, scratch_;
-  std::vector<Tensor> tensors_;  // of every node
+  std::vector<Tensor> tensors_;      // of every node
+  std::vector<const void*> packed_;  // of every node that is a packed factor; else null
   std::vector<Step> steps_;
   std::vector<std::vector<NodeId>> members_;
 };

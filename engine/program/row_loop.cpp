@@ -55,6 +55,35 @@ RowLoop::RowLoop(const Graph& source, const RowAnalysis& analysis, const StageGr
     chains_.push_back(std::move(chain));
   }
   if (const std::int64_t rest = analysis.rows % tile) tail_ = compiled(with_tile(source, analysis, stage, rest));
+  if (backend.factor_packing.bytes) find_factors();
+}
+
+void RowLoop::find_factors() {
+  const Executable& first = executable();
+  for (NodeId node : first.outside_factors()) {
+    const std::size_t bytes = backend_.factor_packing.bytes(first.tensor(node));
+    const std::vector<NodeId>& inputs = first.graph().inputs;
+    const auto input = std::find(inputs.begin(), inputs.end(), first.plan().place(node).root);
+    const auto position = static_cast<std::size_t>(input - inputs.begin());
+    if (bytes == 0 || (input != inputs.end() && imports_[position].axis > 0)) continue;
+    const std::int64_t import = input == inputs.end() ? -1 : static_cast<std::int64_t>(position);
+    factors_.push_back({node, import, allocate_storage(bytes, backend_)});
+    for (Chain& chain : chains_) chain.executable->use_packed_factor(node, factors_.back().packed->data);
+    if (tail_) tail_->use_packed_factor(node, factors_.back().packed->data);
+  }
+}
+
+void RowLoop::pack_factors(std::span<const Tensor> values) {
+  Executable& first = *chains_[0].executable;
+  for (Factor& factor : factors_) {
+    if (factor.is_packed) continue;
+    factor.is_packed = factor.import < 0;
+    if (factor.import >= 0) {
+      const auto import = static_cast<std::size_t>(factor.import);
+      first.set_input(import, address_of(values[at(imports_[import].source)]));
+    }
+    backend_.factor_packing.pack(first.tensor(factor.node), factor.packed->data);
+  }
 }
 
 std::unique_ptr<Executable> RowLoop::compiled(const StageGraph& stage) const {
@@ -63,6 +92,7 @@ std::unique_ptr<Executable> RowLoop::compiled(const StageGraph& stage) const {
 
 std::size_t RowLoop::bytes() const {
   std::size_t bytes = tail_ ? tail_->plan().arena_bytes : 0;
+  for (const Factor& factor : factors_) bytes += factor.packed->bytes;
   for (const Chain& chain : chains_) {
     bytes += chain.executable->plan().arena_bytes;
     for (const Tensor& sum : chain.sums)
@@ -137,6 +167,7 @@ void RowLoop::add_chains(std::span<const Tensor> values) {
 }
 
 void RowLoop::run(std::span<const Tensor> values, double* seconds) {
+  pack_factors(values);
   const auto run_chains = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t chain = begin; chain < end; ++chain)
       run_chain(static_cast<std::size_t>(chain), values, seconds);

@@ -39,6 +39,16 @@ class RowLoop {
     std::vector<char*> inputs, outputs;  // of the present tile
   };
 
+  // A factor of matrix products that all tiles share.
+  struct Factor {
+    NodeId node;          // of the tile's graph
+    std::int64_t import;  // which it shows, or -1 for a constant
+    StoragePtr packed;
+    bool is_packed = false;  // for good, if it is a constant
+  };
+
+  void find_factors();
+  void pack_factors(std::span<const Tensor> values);
   std::unique_ptr<Executable> compiled(const StageGraph& stage) const;
   void run_chain(std::size_t number, std::span<const Tensor> values, double* seconds);
   void run_tile(std::size_t number, std::int64_t row, bool first, std::span<const Tensor> values, double* seconds);
@@ -53,6 +63,7 @@ class RowLoop {
   std::vector<NodeId> exports_;
   std::vector<OutputMode> modes_;
   std::vector<Chain> chains_;
+  std::vector<Factor> factors_;
   std::unique_ptr<Executable> tail_;  // for rows that do not fill a tile
 };
 

@@ -8,7 +8,8 @@
 
 namespace brenier {
 Executable::Executable(Graph graph, std::vector<Strides> layouts, const Backend& backend, std::vector<OutputMode> modes)
-    : graph_(std::move(graph)), backend_(backend), layouts_(std::move(layouts)), modes_(std::move(modes)) {
+    : graph_(std::move(graph)), backend_(backend), layouts_(std::move(layouts)), modes_(std::move(modes)),
+      packed_(graph_.nodes.size()) {
   bind();
 }
 
@@ -89,10 +90,24 @@ Executable::Step Executable::make_step(std::span<const NodeId> members) {
     if (members.size() > 1 || !step.group->gathers()) return step;
     step.group.reset();
   }
-  step.is_given_product = node.op->code == OpCode::MatMul && plan_.homes[at(step.node)] == Home::Output;
+  if (node.op->code == OpCode::MatMul) {
+    step.factor = node.inputs[1];
+    step.accumulates = plan_.homes[at(step.node)] == Home::Output;
+  }
   step.kernel = node.op->value ? nullptr : backend_.kernels[static_cast<std::size_t>(node.op->code)];
   for (NodeId input : node.inputs) step.inputs.push_back(&tensors_[at(input)]);
   return step;
+}
+
+std::vector<NodeId> Executable::outside_factors() const {
+  std::vector<NodeId> factors;
+  for (const Step& step : steps_) {
+    if (step.factor < 0) continue;
+    const Home home = plan_.home_of(step.factor);
+    const bool known = std::find(factors.begin(), factors.end(), step.factor) != factors.end();
+    if (!known && (home == Home::Input || home == Home::Constant)) factors.push_back(step.factor);
+  }
+  return factors;
 }
 
 void Executable::set_layouts(std::vector<Strides> layouts) {
@@ -135,8 +150,9 @@ void Executable::run(std::span<const Tensor> inputs, std::span<Tensor> outputs, 
 void Executable::execute(Step& step, bool accumulate) {
   if (step.group) return step.group->run(static_cast<char*>(scratch_->data));
   if (!step.kernel) return execute_function(step);
-  const bool adds = accumulate && step.is_given_product;
-  step.kernel({step.inputs, tensors_[at(step.node)], attributes_of(graph_[step.node]), adds});
+  const void* const packed = step.factor >= 0 ? packed_[at(step.factor)] : nullptr;
+  step.kernel({step.inputs, tensors_[at(step.node)], attributes_of(graph_[step.node]), accumulate && step.accumulates,
+               packed});
 }
 
 // A user's function makes its own tensor, which is copied to where the plan wants it.
