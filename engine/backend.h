@@ -57,7 +57,7 @@ using ParallelRun = void (*)(std::int64_t count, std::int64_t grain,
 
 // The right factor of matrix products, copied once for many of them into the order in which the kernel reads it.
 struct FactorPacking {
-  std::size_t (*bytes)(const Tensor& factor);       // 0: not worth it
+  std::size_t (*bytes)(const Tensor& factor);        // 0: not worth it
   void (*pack)(const Tensor& factor, void* packed);  // `packed` is aligned to 64 bytes
 };
 

@@ -19,11 +19,13 @@ std::span<const InstructionSet> instruction_sets() {
   const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool wide = fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, scalar::factor_packing, true},
-                                        {"avx2", avx2::kernel_table, avx2::tile_table, avx2::factor_packing, fma},
-                                        {"avx512", avx512::kernel_table, avx512::tile_table, avx512::factor_packing, wide}};
+  static const InstructionSet sets[] = {
+      {"scalar", scalar::kernel_table, scalar::tile_table, scalar::factor_packing, true},
+      {"avx2", avx2::kernel_table, avx2::tile_table, avx2::factor_packing, fma},
+      {"avx512", avx512::kernel_table, avx512::tile_table, avx512::factor_packing, wide}};
 #else
-  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, scalar::factor_packing, true}};
+  static const InstructionSet sets[] = {
+      {"scalar", scalar::kernel_table, scalar::tile_table, scalar::factor_packing, true}};
 #endif
   return sets;
 }

@@ -19,7 +19,9 @@ struct Product {
   bool accumulate;
   const T* packed;
 
-  Product transposed() const { return {{size.cols, size.rows, size.depth}, b.transposed(), a.transposed(), c, accumulate, nullptr}; }
+  Product transposed() const {
+    return {{size.cols, size.rows, size.depth}, b.transposed(), a.transposed(), c, accumulate, nullptr};
+  }
 };
 
 // Rows of C.
@@ -84,7 +86,7 @@ void shallow_columns(const BlockSize& size, const MatrixView<T>& a, const T* b, 
   for (std::int64_t j = 0; j < size.cols; j += 2 * lanes) {
     const std::int64_t cols = std::min<std::int64_t>(2 * lanes, size.cols - j);
     kernels[cols > lanes][cols % lanes != 0]({size.rows, cols, Depth}, a, b + j, b_stride,
-                                              {c.data + j, c.row_stride, c.accumulate});
+                                             {c.data + j, c.row_stride, c.accumulate});
   }
 }
 

@@ -211,8 +211,11 @@ MatrixView<T> matrix_of(const Tensor& x) {
 template <class T>
 void matmul(const KernelCall& call) {
   Product<T> product{{call.output.shape()[-2], call.output.shape()[-1], call.inputs[0]->shape()[-1]},
-                     matrix_of<T>(*call.inputs[0]), matrix_of<T>(*call.inputs[1]), call.output.mutable_data<T>(),
-                     call.accumulate, nullptr};
+                     matrix_of<T>(*call.inputs[0]),
+                     matrix_of<T>(*call.inputs[1]),
+                     call.output.mutable_data<T>(),
+                     call.accumulate,
+                     nullptr};
   BlockSize& size = product.size;
   if (size.depth == 0 && !call.accumulate) std::fill_n(product.c, call.output.size(), T(0));
   if (size.depth == 0 || call.output.size() == 0) return;

@@ -18,21 +18,21 @@
 namespace brenier {
 
 // Where the result of a graph's output goes: a fresh tensor for each run; the arena, where it stays until the next run;
-// memory that the caller names, to which a matrix product can also be added.
-enum class OutputMode { Fresh, Kept, Given };
+// memory that the caller names. A matrix product may be Summed: the same memory, to which it is added on demand.
+enum class OutputMode { Fresh, Kept, Given, Summed };
 
 class Executable {
  public:
-  // `layouts`: the strides of the inputs. An output that is Given is computed by an operation, not a view.
+  // `layouts`: the strides of the inputs. An output that is Given or Summed is computed by an operation, not a view.
   Executable(Graph graph, std::vector<Strides> layouts, const Backend& backend, std::vector<OutputMode> modes);
 
   // Plans again if the strides are others than last time.
   void set_layouts(std::vector<Strides> layouts);
-  // Inputs have the shapes, dtypes and layouts of the graph's. No output is Given. `seconds`, if not null, has one entry
+  // Inputs have the shapes, dtypes and layouts of the graph's. All outputs are Fresh or Kept. `seconds`, if not null, has one entry
   // per step, to which its time is added.
   void run(std::span<const Tensor> inputs, std::span<Tensor> outputs, double* seconds = nullptr);
-  // The same with bare memory: `inputs[i]` is the first element of an input, `outputs[i]` that of an output that is
-  // Given. No output is Fresh.
+  // The same with bare memory: `inputs[i]` is the first element of an input, `outputs[i]` that of an output
+  // that is Given or Summed, the latter added to if `accumulate`. No output is Fresh.
   void run(std::span<char* const> inputs, std::span<char* const> outputs, bool accumulate, double* seconds = nullptr);
   // The values that matrix products read as right factors and that are, or show, an input or a constant.
   std::vector<NodeId> outside_factors() const;

@@ -88,7 +88,8 @@ std::size_t Pipeline::bytes() const {
   if (before_.exists()) bytes += before_.executable->plan().arena_bytes;
   if (rows_) bytes += rows_->bytes();
   for (NodeId id : row_exports_)
-    if (!escapes_[at(id)]) bytes += static_cast<std::size_t>(element_count(source_[id].shape)) * size_of(source_[id].dtype);
+    if (!escapes_[at(id)])
+      bytes += static_cast<std::size_t>(element_count(source_[id].shape)) * size_of(source_[id].dtype);
   return bytes;
 }
 
@@ -96,8 +97,8 @@ std::vector<Pipeline::StageView> Pipeline::stages() const {
   if (!rows_) return {{"", *after_.executable, 1}};
   std::vector<StageView> views;
   if (before_.exists()) views.push_back({"before the rows", *before_.executable, 1});
-  views.push_back({str("for each tile of ", rows_->tile(), " of ", analysis_.rows, " rows"), rows_->executable(),
-                   rows_->tiles()});
+  views.push_back(
+      {str("for each tile of ", rows_->tile(), " of ", analysis_.rows, " rows"), rows_->executable(), rows_->tiles()});
   views.push_back({"after the rows", *after_.executable, 1});
   return views;
 }

@@ -21,8 +21,8 @@ void add(const Tensor& to, const char* summand, const Backend& backend) {
 }
 
 OutputMode mode_of(const Graph& source, const RowAnalysis& analysis, NodeId id) {
-  const bool is_sum = analysis.part(id) == Part::RowSum && source[id].op->code == OpCode::Sum;
-  return is_sum ? OutputMode::Kept : OutputMode::Given;
+  if (analysis.part(id) == Part::Rows) return OutputMode::Given;
+  return source[id].op->code == OpCode::MatMul ? OutputMode::Summed : OutputMode::Kept;
 }
 
 std::vector<Strides> row_major(const Graph& graph) {
@@ -169,8 +169,7 @@ void RowLoop::add_chains(std::span<const Tensor> values) {
 void RowLoop::run(std::span<const Tensor> values, double* seconds) {
   pack_factors(values);
   const auto run_chains = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t chain = begin; chain < end; ++chain)
-      run_chain(static_cast<std::size_t>(chain), values, seconds);
+    for (std::int64_t chain = begin; chain < end; ++chain) run_chain(static_cast<std::size_t>(chain), values, seconds);
   };
   const auto call = [](const void* body, std::int64_t begin, std::int64_t end) {
     (*static_cast<const decltype(run_chains)*>(body))(begin, end);

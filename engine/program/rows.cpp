@@ -109,8 +109,8 @@ class ResultAxis {
 
   bool left_whole(std::int64_t low, std::int64_t high) const {
     const int described = attributes_.low.rank();
-    return axis_ > described || (attributes_.low[-axis_] == low && attributes_.high[-axis_] == high &&
-                                 attributes_.step[-axis_] == 1);
+    return axis_ > described ||
+           (attributes_.low[-axis_] == low && attributes_.high[-axis_] == high && attributes_.step[-axis_] == 1);
   }
 
   const Graph& graph_;

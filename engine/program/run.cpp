@@ -7,8 +7,17 @@
 #include "engine/str.h"
 
 namespace brenier {
+namespace {
+
+bool is_given(OutputMode mode) { return mode == OutputMode::Given || mode == OutputMode::Summed; }
+
+}  // namespace
+
 Executable::Executable(Graph graph, std::vector<Strides> layouts, const Backend& backend, std::vector<OutputMode> modes)
-    : graph_(std::move(graph)), backend_(backend), layouts_(std::move(layouts)), modes_(std::move(modes)),
+    : graph_(std::move(graph)),
+      backend_(backend),
+      layouts_(std::move(layouts)),
+      modes_(std::move(modes)),
       packed_(graph_.nodes.size()) {
   bind();
 }
@@ -17,7 +26,7 @@ void Executable::bind() {
   std::vector<bool> kept, given(graph_.nodes.size());
   for (std::size_t i = 0; i < modes_.size(); ++i) {
     kept.push_back(modes_[i] == OutputMode::Kept);
-    if (modes_[i] == OutputMode::Given) given[at(graph_.outputs[i])] = true;
+    if (is_given(modes_[i])) given[at(graph_.outputs[i])] = true;
   }
   plan_ = plan_memory(graph_, layouts_, kept);
   fresh_roots_.clear();
@@ -92,7 +101,9 @@ Executable::Step Executable::make_step(std::span<const NodeId> members) {
   }
   if (node.op->code == OpCode::MatMul) {
     step.factor = node.inputs[1];
-    step.accumulates = plan_.homes[at(step.node)] == Home::Output;
+    const auto output = std::find(graph_.outputs.begin(), graph_.outputs.end(), step.node);
+    step.accumulates = output != graph_.outputs.end() &&
+                       modes_[static_cast<std::size_t>(output - graph_.outputs.begin())] == OutputMode::Summed;
   }
   step.kernel = node.op->value ? nullptr : backend_.kernels[static_cast<std::size_t>(node.op->code)];
   for (NodeId input : node.inputs) step.inputs.push_back(&tensors_[at(input)]);
@@ -131,7 +142,7 @@ void Executable::run_steps(bool accumulate, double* seconds) {
 void Executable::run(std::span<char* const> inputs, std::span<char* const> outputs, bool accumulate, double* seconds) {
   for (std::size_t i = 0; i < inputs.size(); ++i) slot(graph_.inputs[i]).data = inputs[i];
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    if (modes_[i] == OutputMode::Given) slot(graph_.outputs[i]).data = outputs[i];
+    if (is_given(modes_[i])) slot(graph_.outputs[i]).data = outputs[i];
   run_steps(accumulate, seconds);
 }
 
@@ -151,8 +162,8 @@ void Executable::execute(Step& step, bool accumulate) {
   if (step.group) return step.group->run(static_cast<char*>(scratch_->data));
   if (!step.kernel) return execute_function(step);
   const void* const packed = step.factor >= 0 ? packed_[at(step.factor)] : nullptr;
-  step.kernel({step.inputs, tensors_[at(step.node)], attributes_of(graph_[step.node]), accumulate && step.accumulates,
-               packed});
+  step.kernel(
+      {step.inputs, tensors_[at(step.node)], attributes_of(graph_[step.node]), accumulate && step.accumulates, packed});
 }
 
 // A user's function makes its own tensor, which is copied to where the plan wants it.

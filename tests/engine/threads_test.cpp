@@ -13,16 +13,10 @@
 #include "tests/support/compare.h"
 #include "tests/support/kernel_call.h"
 #include "tests/support/sampler.h"
+#include "tests/support/with_threads.h"
 
 namespace brenier::testing {
 namespace {
-
-// Sets the number of threads for one test.
-struct WithThreads {
-  explicit WithThreads(int count) : before(threads()) { set_threads(count); }
-  ~WithThreads() { set_threads(before); }
-  int before;
-};
 
 // How often parallel_for visited each of `count` numbers.
 std::vector<int> visits(std::int64_t count, std::int64_t grain) {

@@ -3,9 +3,10 @@
 
 #include <bit>
 
-#include "engine/program/program.h"
+#include "engine/ops.h"
 #include "engine/str.h"
 #include "engine/tape.h"
+#include "tests/support/compare.h"
 
 namespace brenier::testing {
 
@@ -21,31 +22,53 @@ std::string bit_mismatch(const Tensor& got, const Tensor& expected) {
   return {};
 }
 
-std::string compare_compiled(const Map& map, const Tensors& arguments) {
-  Program program;
-  std::vector<std::size_t> compiled;  // results that are recorded; the others are constants of the function
-  {
-    Tape tape({.recording_program = true});
-    Tensors watched, outputs;
-    for (const Tensor& x : map.arguments) watched.push_back(tape.watch(x));
-    const Tensors results = map.function(watched);
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      if (!results[i].recorded()) continue;
-      compiled.push_back(i);
-      outputs.push_back(results[i]);
-    }
-    if (outputs.empty()) return {};
-    program = compile(watched, outputs);
+namespace {
+
+// A map as a program; `compiled` lists the results that are recorded, the others are constants of the function.
+Program record(const Map& map, const CompileOptions& options, std::vector<std::size_t>& compiled) {
+  Tape tape({.recording_program = true});
+  Tensors watched, outputs;
+  for (const Tensor& x : map.arguments) watched.push_back(tape.watch(x));
+  const Tensors results = map.function(watched);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (!results[i].recorded()) continue;
+    compiled.push_back(i);
+    outputs.push_back(results[i]);
   }
-  const Tensors expected = evaluate(map, arguments);
-  for (int run = 0; run < 2; ++run) {
-    const Tensors got = program(arguments);
+  return outputs.empty() ? Program() : compile(watched, outputs, options);
+}
+
+// Two runs of a program against eager evaluation; `differ(got, expected)` is empty or a sentence.
+template <class Differ>
+std::string compare_runs(const Map& map, const Tensors& arguments, const Program& program,
+                         const std::vector<std::size_t>& compiled, const Differ& differ) {
+  const Tensors expected = evaluate(map, arguments), first = program(arguments), second = program(arguments);
+  for (const Tensors* got : {&first, &second})
     for (std::size_t i = 0; i < compiled.size(); ++i) {
-      const std::string difference = bit_mismatch(got[i], expected[compiled[i]]);
-      if (!difference.empty()) return str("run ", run, " of ", map.path, ", result ", compiled[i], ": ", difference);
+      const std::string difference = differ((*got)[i], expected[compiled[i]]);
+      if (!difference.empty())
+        return str("run ", got == &first ? 0 : 1, " of ", map.path, ", result ", compiled[i], ": ", difference);
     }
-  }
   return {};
+}
+
+}  // namespace
+
+std::string compare_compiled(const Map& map, const Tensors& arguments) {
+  std::vector<std::size_t> compiled;
+  const Program program = record(map, {}, compiled);
+  return compiled.empty() ? "" : compare_runs(map, arguments, program, compiled, bit_mismatch);
+}
+
+std::string compare_tiled(const Map& map, const Tensors& arguments, std::int64_t tile_rows, double tolerance,
+                          int& tiled) {
+  std::vector<std::size_t> compiled;
+  const Program program = record(map, {.tile_rows = tile_rows}, compiled);
+  if (compiled.empty()) return {};
+  if (to_text(program).find("for each tile of") != std::string::npos) ++tiled;
+  return compare_runs(map, arguments, program, compiled, [&](const Tensor& got, const Tensor& expected) {
+    return mismatch(got, expected, tolerance * max_abs(where(is_finite(expected), expected, 0.0)));
+  });
 }
 
 }  // namespace brenier::testing
