@@ -149,6 +149,24 @@ void tiled_product(const Product<T>& product) {
   });
 }
 
+// Few columns of C where the columns of A are contiguous, as in the gradient of the weights of a layer on points of low
+// dimension: the transpose of C has few rows and is what packs are for.
+template <class T>
+void transposed_product(const Product<T>& product) {
+  const auto [rows, cols, depth] = product.size;
+  T* const result = static_cast<T*>(scratch(Scratch::Result, sizeof(T) * static_cast<std::size_t>(rows * cols)));
+  Product<T> transposed = product.transposed();
+  transposed.c = result;
+  transposed.accumulate = false;
+  tiled_product(transposed);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < cols; ++j) {
+      T& entry = product.c[i * cols + j];
+      entry = product.accumulate ? entry + result[j * rows + i] : result[j * rows + i];
+    }
+  }
+}
+
 // A single row times columns, or rows times a single column, may be read as either; the transposed reading is better
 // when it makes the large factor contiguous in the direction of the packs, or of the sums.
 template <class T>
@@ -164,6 +182,8 @@ void best_product(const Product<T>& product) {
     (narrow ? narrow_product<T> : tiled_product<T>)(product.transposed());
   } else if (size.cols <= kFewColumns && a.col_stride == 1) {
     narrow_product(product);
+  } else if (size.cols <= kFewColumns && size.cols > 1 && a.row_stride == 1) {
+    transposed_product(product);
   } else {
     tiled_product(product);
   }

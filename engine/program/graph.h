@@ -36,6 +36,7 @@ struct Graph {
     std::string label{};      // from the tape; may be empty
     std::int32_t group = -1;  // members of one fused group share a number >= 0
 
+    std::size_t bytes() const { return static_cast<std::size_t>(element_count(shape)) * size_of(dtype); }
     bool is_constant() const { return value.defined(); }
     bool is_input() const { return !op && !is_constant(); }
   };

@@ -11,10 +11,10 @@ namespace brenier {
 namespace {
 
 // What a tile reads and writes should stay in the L2 cache of a core, and factors that all tiles share should be read
-// for many rows at a time. Sizes by measurement (bench/README.md).
-constexpr double kTileBytes = 4 << 20;
-constexpr double kSmallProgramBytes = 1 << 20;  // fits a cache as a whole
+// for many rows at a time. A tile should write at least as much as it adds to sums over rows. Sizes by measurement.
+constexpr double kTileBytes = 6 << 20;
 constexpr std::int64_t kMinTileRows = 32;
+constexpr std::int64_t kMinTiles = 4;
 
 }  // namespace
 
@@ -44,11 +44,15 @@ Pipeline::Pipeline(Graph graph, std::vector<Strides> layouts, const Backend& bac
 std::int64_t Pipeline::choose_tile(const Split& split, std::int64_t wanted) const {
   if (split.rows.exports.empty() || !exports_fit(source_, analysis_, split.rows)) return 0;
   if (wanted > 0) return std::min(wanted, analysis_.rows);
-  if (analysis_.rows < 2 * kMinTileRows) return 0;
+  const auto rows = static_cast<double>(analysis_.rows);
   const double row_bytes = bytes_per_row(source_, analysis_, split.rows, backend_);
-  if (row_bytes * static_cast<double>(analysis_.rows) <= kSmallProgramBytes) return 0;
-  const double power = std::floor(std::log2(kTileBytes / row_bytes));
-  return std::clamp(static_cast<std::int64_t>(std::exp2(std::min(power, 40.0))), kMinTileRows, analysis_.rows / 2);
+  if (row_bytes * rows <= kTileBytes || analysis_.rows < kMinTiles * kMinTileRows) return 0;
+  const double fitting = std::min(kTileBytes / row_bytes, rows / kMinTiles);
+  const std::int64_t tile = std::max(std::int64_t{1} << std::ilogb(fitting), kMinTileRows);
+  double sums = 0;
+  for (NodeId id : split.rows.exports)
+    if (analysis_.part(id) == Part::RowSum) sums += static_cast<double>(source_[id].bytes());
+  return static_cast<double>(tile) * row_bytes < sums ? 0 : tile;
 }
 
 void Pipeline::make_stages(Split split, std::int64_t tile) {
@@ -88,8 +92,7 @@ std::size_t Pipeline::bytes() const {
   if (before_.exists()) bytes += before_.executable->plan().arena_bytes;
   if (rows_) bytes += rows_->bytes();
   for (NodeId id : row_exports_)
-    if (!escapes_[at(id)])
-      bytes += static_cast<std::size_t>(element_count(source_[id].shape)) * size_of(source_[id].dtype);
+    if (!escapes_[at(id)]) bytes += source_[id].bytes();
   return bytes;
 }
 

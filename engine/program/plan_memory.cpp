@@ -67,8 +67,7 @@ std::vector<Buffer> make_buffers(const Graph& graph, const Plan& plan) {
     const Graph::Node& node = graph[id];
     if (plan.place(id).root == id && plan.homes[at(id)] == Home::Arena) {
       buffer_of[at(id)] = buffers.size();
-      const std::size_t bytes = static_cast<std::size_t>(element_count(node.shape)) * size_of(node.dtype);
-      buffers.push_back({id, plan.step[at(id)], plan.step[at(id)], bytes, 0});
+      buffers.push_back({id, plan.step[at(id)], plan.step[at(id)], node.bytes(), 0});
     }
     for (NodeId input : node.inputs) {
       const NodeId root = plan.place(input).root;

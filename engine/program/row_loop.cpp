@@ -197,9 +197,7 @@ double bytes_per_row(const Graph& source, const RowAnalysis& analysis, const Sta
   for (NodeId id : stage.exports) modes.push_back(mode_of(source, analysis, id));
   const Executable executable(fuse(stage.graph, backend), row_major(stage.graph), backend, modes);
   const auto share = [&](NodeId id) {
-    const Graph::Node& node = source[id];
-    return static_cast<double>(element_count(node.shape)) * static_cast<double>(size_of(node.dtype)) /
-           static_cast<double>(analysis.rows);
+    return static_cast<double>(source[id].bytes()) / static_cast<double>(analysis.rows);
   };
   double bytes = 0;
   for (const auto& [id, axis] : stage.imports)

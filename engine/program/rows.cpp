@@ -147,8 +147,7 @@ RowAnalysis analyze_from(const Graph& graph, NodeId seed) {
 std::size_t row_bytes(const Graph& graph, const RowAnalysis& analysis) {
   std::size_t bytes = 0;
   for (NodeId id = 0; id < graph.size(); ++id)
-    if (graph[id].op && !graph[id].op->view && analysis.part(id) == Part::Rows)
-      bytes += static_cast<std::size_t>(element_count(graph[id].shape)) * size_of(graph[id].dtype);
+    if (graph[id].op && !graph[id].op->view && analysis.part(id) == Part::Rows) bytes += graph[id].bytes();
   return bytes;
 }
 
