@@ -1,0 +1,17 @@
+#include "bench/workloads/workload.h"
+
+namespace brenier::bench {
+
+const std::vector<Workload>& workloads() {
+  static const std::vector<Workload> list = [] {
+    std::vector<Workload> all;
+    add_operations(all);
+    add_potentials(all);
+    add_products(all);
+    add_stream(all);
+    return all;
+  }();
+  return list;
+}
+
+}  // namespace brenier::bench
