@@ -7,6 +7,9 @@ const std::vector<Workload>& workloads() {
     std::vector<Workload> all;
     add_operations(all);
     add_potentials(all);
+    add_flows(all);
+    add_transport(all);
+    add_gradient_networks(all);
     add_products(all);
     add_stream(all);
     return all;

@@ -43,8 +43,8 @@ void add_chain(std::vector<Workload>& list, const std::string& operation, const 
   list.push_back({.name = str("a/", operation, "/", size_name(shape), "/", form),
                   .work = {.bytes = element_count(shape) > 1 ? bytes * kChain : 0},
                   .operations = kChain,
-                  .eager = make,
-                  .compiled = {}});
+                  .eager = std::string_view(form) == "replay" ? std::function<Prepared()>() : make,
+                  .compiled = std::string_view(form) == "replay" ? make : std::function<Prepared()>()});
 }
 
 }  // namespace
