@@ -61,3 +61,92 @@ def potential(s, p, x):
     u = F.linear(z, F.softplus(raw) * (1 / raw.shape[1])) + F.linear(x, weight)
     u = u * (torch.exp(log_scale) + 0.001)
     return F.softplus(convex) * u + F.softplus(quadratic) * (0.5 * (x * x).sum(1, keepdim=True))
+
+
+def flow_loss(f, product, v, iterations):
+    """Surrogate loss of a flow from the gradient f of its potential and the Hessian product: product(t, further) may
+    be differentiated again only if `further`."""
+    z = conjugate_gradients(lambda t: product(t, False), v, iterations).detach()
+    return (0.5 * (f * f).sum() - (product(z, True) * v).sum()) / f.shape[0]
+
+
+def conjugate_gradients(matvec, v, iterations):
+    """For each row, from z = v."""
+    z, residual = v, v - matvec(v)
+    direction = residual
+    squared = (residual * residual).sum(1, keepdim=True)
+    for i in range(iterations):
+        product = matvec(direction)
+        alpha = squared / ((direction * product).sum(1, keepdim=True) + 1e-8)
+        z = z + alpha * direction
+        if i + 1 == iterations:
+            break
+        residual = residual - alpha * product
+        following = (residual * residual).sum(1, keepdim=True)
+        direction = residual + following / squared * direction
+        squared = following
+    return z
+
+
+def cascaded(p, x):
+    """CascadedNetwork: [batch, dim] -> [batch, dim]."""
+    w, v, first, *biases, last = p
+    wx = F.linear(x, w)
+    z = wx + first
+    for bias in biases:
+        z = wx + torch.tanh(z) + bias
+    return torch.tanh(z) @ w + F.linear(x, v) @ v + last
+
+
+def transport_cost(x, y, epsilon, iterations):
+    cost = (x * x).sum(1, keepdim=True) + (y * y).sum(1) - 2 * x @ y.T
+    scores = cost / -epsilon
+    log_n, log_m = math.log(x.shape[0]), math.log(y.shape[0])
+    g = torch.zeros(1, y.shape[0])
+    for _ in range(iterations):
+        f = -log_n - torch.logsumexp(scores + g, 1, keepdim=True)
+        g = -log_m - torch.logsumexp(scores + f, 0, keepdim=True)
+    return (torch.exp(scores + f + g) * cost).sum()
+
+
+def midpoints(x, nodes):
+    """Every row of x times every node: [nodes, batch, dim]."""
+    return ((torch.arange(nodes, dtype=torch.float32) + 0.5) / nodes)[:, None, None] * x
+
+
+def closed_form_map(p, x, nodes):
+    weight, bias = p
+    projected = x @ weight.T
+    y = torch.sigmoid(midpoints(projected, nodes) + bias)
+    return ((y * (1 - y)).square().mean(0) * projected) @ weight
+
+
+def recorded_quadrature_map(p, x, nodes):
+    """Jacobian products by autograd; the tangent product is the cotangent map differentiated in its cotangent."""
+    points = midpoints(x, nodes).requires_grad_()
+    y = torch.sigmoid(F.linear(points, *p))
+    cotangent = torch.zeros_like(y, requires_grad=True)
+    (pulled,) = torch.autograd.grad(y, points, cotangent, create_graph=True)
+    (pushed,) = torch.autograd.grad(pulled, cotangent, x.expand_as(points), create_graph=True)
+    return torch.autograd.grad(y, points, pushed, create_graph=True)[0].mean(0)
+
+
+def functional_quadrature_map(p, x, nodes):
+    points = midpoints(x, nodes)
+
+    def hidden(q):
+        return torch.sigmoid(F.linear(q, *p))
+
+    _, pushed = torch.func.jvp(hidden, (points,), (x.expand_as(points),))
+    return torch.func.vjp(hidden, points)[1](pushed)[0].mean(0)
+
+
+def adam(state, gradients, rate, beta1, beta2, epsilon):
+    """(steps, parameters, means, mean squares) after one more step."""
+    steps, p, means, squares = state
+    steps = steps + 1
+    correction1, correction2 = -torch.expm1(steps * math.log(beta1)), -torch.expm1(steps * math.log(beta2))
+    means = [beta1 * m + (1 - beta1) * g for m, g in zip(means, gradients)]
+    squares = [beta2 * s + (1 - beta2) * g * g for s, g in zip(squares, gradients)]
+    p = [q - rate / correction1 * m / (torch.sqrt(s / correction2) + epsilon) for q, m, s in zip(p, means, squares)]
+    return steps, p, means, squares

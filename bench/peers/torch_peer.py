@@ -100,14 +100,141 @@ class Potential:
         return compiled(lambda p, x, t: step(p, x, t)[::-1], self.p, self.x, self.t)
 
 
+def train(shapes, rate, loss):
+    """(run, values) of Adam on loss(parameters); with --compile the step is one function of its state."""
+
+    def start_eagerly():
+        p = load(shapes, True)
+        optimiser = torch.optim.Adam(p, lr=rate, betas=(worker.BETA1, worker.BETA2), eps=worker.EPSILON, fused=True)
+
+        def step():
+            value = loss(p)
+            optimiser.zero_grad(set_to_none=True)
+            value.backward()
+            optimiser.step()
+            return value.detach()
+
+        return step
+
+    def whole_step(state):
+        gradients, value = torch.func.grad_and_value(loss)(state[1])
+        return value, models.adam(state, gradients, rate, worker.BETA1, worker.BETA2, worker.EPSILON)
+
+    fast = torch.compile(whole_step)
+
+    def start_compiled():
+        p = load(shapes, False)
+        state = torch.zeros(1), p, [torch.zeros_like(q) for q in p], [torch.zeros_like(q) for q in p]
+
+        @torch.inference_mode()
+        def step():
+            nonlocal state
+            value, state = fast(state)
+            return value
+
+        return step
+
+    return worker.training(start_compiled if COMPILE else start_eagerly)
+
+
+def flow(size, activation):
+    batch, dim, units, layers = worker.SIZES[size]
+    potential = Potential(size, activation)
+    x, v = potential.x, torch.sign(potential.v)
+
+    def recorded_loss(p):
+        (f,) = torch.autograd.grad(potential.u(p, x).sum(), x, create_graph=True)
+
+        def product(t, further):
+            return torch.autograd.grad(f, x, t, create_graph=further, retain_graph=True)[0]
+
+        return models.flow_loss(f, product, v, worker.FLOW_ITERATIONS)
+
+    def functional_loss(p):
+        f, pull = torch.func.vjp(lambda q: potential.gradient(p, q), x)
+        return models.flow_loss(f, lambda t, further: pull(t)[0], v, worker.FLOW_ITERATIONS)
+
+    return train(worker.flow_shapes(dim, units, layers), worker.FLOW_RATE, functional_loss if COMPILE else recorded_loss)
+
+
+def transport():
+    sizes = worker.TRANSPORT
+    x = tensor(worker.POINTS, (sizes["batch"], sizes["dim"]), 1.7)
+    y = tensor(worker.TARGET, (sizes["batch"], sizes["dim"]), 0.5)
+
+    def loss(p):
+        return models.transport_cost(models.cascaded(p, x), y, worker.TRANSPORT_EPSILON, worker.TRANSPORT_ITERATIONS)
+
+    shapes = worker.cascaded_shapes(sizes["dim"], sizes["units"], sizes["layers"])
+    return train(shapes, worker.TRANSPORT_RATE, loss)
+
+
+def gradient_network(integral):
+    sizes = worker.NETWORK
+    x = tensor(worker.POINTS, (sizes["batch"], sizes["dim"]), 1.7)
+    y = tensor(worker.TARGET, (sizes["batch"], sizes["dim"]), 1.0)
+    by_sweeps = models.functional_quadrature_map if COMPILE else models.recorded_quadrature_map
+    network = models.closed_form_map if integral == "closed_form" else by_sweeps
+    shapes = [(sizes["units"], sizes["dim"]), (sizes["units"],)]
+    return train(shapes, worker.NETWORK_RATE, lambda p: F.mse_loss(network(p, x, worker.NETWORK_NODES), y))
+
+
+def operation(name, size, form):
+    """A chain of a hundred operations."""
+    if COMPILE != (form == "replay"):
+        raise Skip("torch replays with --compile, and only then")
+    shape = tuple(int(n) for n in size.split("x"))
+    x, y = tensor(worker.POINTS, shape, 1.0, form in ("recorded", "gradient")), tensor(worker.TARGET, shape, 0.01)
+    unary = {"exp": torch.exp, "erf": torch.erf, "softplus": F.softplus}.get(name)
+
+    def chain(x, y):
+        for _ in range(worker.CHAIN):
+            x = unary(y) if unary else x + y
+        return x
+
+    def gradient():
+        return torch.autograd.grad(chain(x, y).sum(), x)[0]
+
+    @torch.inference_mode()
+    def evaluated():
+        return chain(x, y)
+
+    if form == "replay":
+        return compiled(chain, x, y)
+    run = {"evaluated": evaluated, "recorded": lambda: chain(x, y), "gradient": gradient}[form]
+    return run, lambda: arrays([run()])
+
+
+def product(dtype, form, size):
+    if COMPILE:
+        raise Skip("the same product as torch")
+    a, b = (torch.from_numpy(factor) for factor in worker.factors(dtype, form, size))
+    a, b = a.T if form == "tn" else a, b.T if form == "nt" else b
+
+    @torch.inference_mode()
+    def run():
+        return torch.mm(a, b)
+
+    return run, lambda: arrays([run()])
+
+
 def prepare(name):
     torch.compiler.reset()
     group, *rest = name.split("/")
+    if group == "a":
+        return *operation(*rest), worker.CHAIN
+    if group == "gemm":
+        return *product(*rest), 1
     if group in worker.SIZES:
-        activation, operation = rest
+        activation, what = rest
         workload = Potential(group, activation)
-        run, values = workload.compiled(operation) if COMPILE else workload.eager(operation)
-        return run, values, 1
+        return *(workload.compiled(what) if COMPILE else workload.eager(what)), 1
+    if group in worker.FLOWS:
+        return *flow(worker.FLOWS[group], rest[0]), 1
+    if group == "d":
+        return *transport(), 1
+    if group == "e":
+        return *gradient_network(rest[1]), 1
     raise Skip("not written for this peer")
 
 

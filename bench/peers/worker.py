@@ -53,6 +53,41 @@ def flow_shapes(dim, units, layers):
     return [(units, dim), (units,)] + layer * (layers - 1) + [(1, units), (1, dim), (1,), (1,), (1,)]
 
 
+def cascaded_shapes(dim, units, layers):
+    """Parameters of CascadedNetwork: two matrices, a bias for each layer, the output's bias."""
+    return [(units, dim), (units, dim)] + [(units,)] * layers + [(dim,)]
+
+
+def factors(dtype, form, size):
+    """Of a product MxNxK, stored as its form says: nn [m, k] and [k, n], nt [m, k] and [n, k], tn [k, m] and [k, n]."""
+    m, n, k = (int(number) for number in size.split("x"))
+    kind = {"f32": numpy.float32, "f64": numpy.float64}[dtype]
+    left, right = (k, m) if form == "tn" else (m, k), (n, k) if form == "nt" else (k, n)
+    return array(POINTS, left, 1.0, kind), array(TARGET, right, 1.0, kind)
+
+
+FLOWS = {"c1": "b1", "c2": "b2"}
+CHAIN = 100  # operations of a workload of group a
+FLOW_ITERATIONS, FLOW_RATE = 2, 5e-3
+TRANSPORT = {"batch": 128, "dim": 784, "units": 256, "layers": 10}
+TRANSPORT_ITERATIONS, TRANSPORT_EPSILON, TRANSPORT_RATE = 100, 50.0, 3e-4
+NETWORK = {"batch": 128, "dim": 2, "units": 5}
+NETWORK_NODES, NETWORK_RATE = 20, 1e-2
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
+COMPARED_STEPS = 4
+
+
+def training(start):
+    """(run, values) of a training step. start() returns a function that makes a step from the start on and returns
+    the loss; what is compared are the first losses."""
+
+    def first_losses():
+        step = start()
+        return [step() for _ in range(COMPARED_STEPS)]
+
+    return start(), first_losses
+
+
 def digest(values):
     """Norm of all numbers in order, and their product with a fixed vector."""
     flat = numpy.concatenate([numpy.asarray(v, dtype=numpy.float64).ravel() for v in values])
