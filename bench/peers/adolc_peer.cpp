@@ -24,27 +24,53 @@ double rounded(std::uint32_t stream, int index, double scale) {
   return static_cast<double>(static_cast<float>(scale * number(stream, static_cast<std::uint32_t>(index))));
 }
 
-// Parameters in visiting order, as in bench/peers/worker.py.
-std::vector<double> formula_parameters() {
-  std::vector<std::pair<int, int>> shapes{{kUnits, kDim}, {kUnits, 0}};  // a width of 0: a vector
+// What the tape sees of a parameter: itself, a positive weight softplus(θ), or a scale e^θ + 0.001. These maps and
+// their slopes need no tape, which would repeat them for every row.
+enum class Kind { Plain, Softplus, Scale };
+
+struct Parameter {
+  double effective, slope;  // slope: d effective / dθ
+};
+
+Parameter parameter_of(Kind kind, double theta) {
+  switch (kind) {
+    case Kind::Softplus:
+      return {std::log1p(std::exp(theta)), 1 / (1 + std::exp(-theta))};
+    case Kind::Scale:
+      return {std::exp(theta) + 0.001, std::exp(theta)};
+    default:
+      return {theta, 1};
+  }
+}
+
+struct Block {
+  int rows, width;  // a width of 0: a vector
+  Kind kind = Kind::Plain;
+};
+
+// In visiting order, as in bench/peers/worker.py.
+std::vector<Parameter> formula_parameters() {
+  std::vector<Block> blocks{{kUnits, kDim}, {kUnits, 0}};
   for (int k = 1; k < kLayers; ++k)
-    for (const auto& shape : std::initializer_list<std::pair<int, int>>{
-             {kHalf, kUnits}, {kHalf, 0}, {kHalf, kDim}, {kHalf, 0}, {kHalf, 0}, {kHalf, 0}, {kHalf, kDim}, {kHalf, 0}})
-      shapes.push_back(shape);
-  for (const auto& shape : std::initializer_list<std::pair<int, int>>{{1, kUnits}, {1, kDim}, {1, 0}, {1, 0}, {1, 0}})
-    shapes.push_back(shape);
-  std::vector<double> values;
+    for (const Block& block :
+         {Block{kHalf, kUnits, Kind::Softplus}, Block{kHalf, 0}, Block{kHalf, kDim}, Block{kHalf, 0}, Block{kHalf, 0},
+          Block{kHalf, 0, Kind::Scale}, Block{kHalf, kDim}, Block{kHalf, 0}})
+      blocks.push_back(block);
+  for (const Block& block : {Block{1, kUnits, Kind::Softplus}, Block{1, kDim}, Block{1, 0, Kind::Scale},
+                             Block{1, 0, Kind::Softplus}, Block{1, 0, Kind::Softplus}})
+    blocks.push_back(block);
+  std::vector<Parameter> parameters;
   std::uint32_t stream = 100;
-  for (const auto& [rows, width] : shapes) {
+  for (const auto& [rows, width, kind] : blocks) {
     const double scale = width > 0 ? 1 / std::sqrt(width) : 0.1;
-    for (int i = 0; i < rows * std::max(width, 1); ++i) values.push_back(rounded(stream, i, scale));
+    for (int i = 0; i < rows * std::max(width, 1); ++i)
+      parameters.push_back(parameter_of(kind, rounded(stream, i, scale)));
     ++stream;
   }
-  return values;
+  return parameters;
 }
 
 // Arguments are small here.
-double softplus(double a) { return std::log1p(std::exp(a)); }
 adouble softplus(const adouble& a) { return log(1.0 + exp(a)); }
 adouble symmetrized(const adouble& a) { return softplus(a) - 0.5 * a; }
 
@@ -64,15 +90,15 @@ adouble row_times(const P* row, const adouble* x, int n) {
 
 template <class P>
 void layer(Reader<P>& p, std::vector<adouble>& z, const adouble* x) {
-  const P *raw = p.take(kHalf * kUnits), *raw_bias = p.take(kHalf), *weight = p.take(kHalf * kDim),
-          *bias = p.take(kHalf), *shift = p.take(kHalf), *log_scale = p.take(kHalf), *augment = p.take(kHalf * kDim),
+  const P *weights = p.take(kHalf * kUnits), *raw_bias = p.take(kHalf), *weight = p.take(kHalf * kDim),
+          *bias = p.take(kHalf), *shift = p.take(kHalf), *scale = p.take(kHalf), *augment = p.take(kHalf * kDim),
           *augment_bias = p.take(kHalf);
   std::vector<adouble> next(kUnits);
   for (int j = 0; j < kHalf; ++j) {
     adouble sum = raw_bias[j];
-    for (int i = 0; i < kUnits; ++i) sum += softplus(raw[j * kUnits + i]) * z[std::size_t(i)];
+    for (int i = 0; i < kUnits; ++i) sum += weights[j * kUnits + i] * z[std::size_t(i)];
     const adouble chain = sum / kUnits + row_times(weight + j * kDim, x, kDim) + bias[j] + shift[j];
-    next[std::size_t(j)] = softplus(chain * (exp(log_scale[j]) + 0.001));
+    next[std::size_t(j)] = softplus(chain * scale[j]);
     next[std::size_t(kHalf + j)] = symmetrized(row_times(augment + j * kDim, x, kDim) + augment_bias[j]);
   }
   z = next;
@@ -86,21 +112,19 @@ adouble potential(const adouble* x, const P* parameters) {
   for (int j = 0; j < kUnits; ++j)
     z[std::size_t(j)] = symmetrized(row_times(first + j * kDim, x, kDim) + first_bias[j]);
   for (int k = 1; k < kLayers; ++k) layer(p, z, x);
-  const P *raw = p.take(kUnits), *weight = p.take(kDim), *log_scale = p.take(1), *quadratic = p.take(1),
+  const P *weights = p.take(kUnits), *weight = p.take(kDim), *scale = p.take(1), *quadratic = p.take(1),
           *convex = p.take(1);
   adouble sum = 0;
-  for (int i = 0; i < kUnits; ++i) sum += softplus(raw[i]) * z[std::size_t(i)];
-  const adouble u = (sum / kUnits + row_times(weight, x, kDim)) * (exp(log_scale[0]) + 0.001);
-  return softplus(convex[0]) * u + softplus(quadratic[0]) * (0.5 * row_times(x, x, kDim));
+  for (int i = 0; i < kUnits; ++i) sum += weights[i] * z[std::size_t(i)];
+  const adouble u = (sum / kUnits + row_times(weight, x, kDim)) * scale[0];
+  return convex[0] * u + quadratic[0] * (0.5 * row_times(x, x, kDim));
 }
 
 class Model {
  public:
   Model() {
-    const std::vector<double> parameters = formula_parameters();
-    count_ = parameters.size();
     point_.assign(kDim, 0.0);
-    point_.insert(point_.end(), parameters.begin(), parameters.end());
+    for (const Parameter& parameter : parameters_) point_.push_back(parameter.effective);
     record();
     slope_.resize(point_.size());
     product_.resize(point_.size());
@@ -118,7 +142,7 @@ class Model {
 
   // The loss and its gradient.
   std::vector<double> double_backward() {
-    std::vector<double> result(1 + count_, 0.0), direction(point_.size(), 0.0);
+    std::vector<double> result(1 + parameters_.size(), 0.0), direction(point_.size(), 0.0);
     for (int row = 0; row < kBatch; ++row) {
       differentiate(row, kTapeOfAll, size());
       for (int i = 0; i < kDim; ++i) {
@@ -127,7 +151,7 @@ class Model {
         direction[std::size_t(i)] = 2 * gap / (kBatch * kDim);
       }
       hess_vec(kTapeOfAll, size(), point_.data(), direction.data(), product_.data());
-      for (std::size_t i = 0; i < count_; ++i) result[1 + i] += product_[kDim + i];
+      for (std::size_t i = 0; i < parameters_.size(); ++i) result[1 + i] += product_[kDim + i] * parameters_[i].slope;
     }
     return result;
   }
@@ -151,8 +175,8 @@ class Model {
     gradient(tape, variables, point_.data(), slope_.data());
   }
 
-  std::size_t count_ = 0;
-  std::vector<double> point_, slope_, product_;  // in (x, θ)
+  std::vector<Parameter> parameters_ = formula_parameters();
+  std::vector<double> point_, slope_, product_;  // in x and the effective parameters
 };
 
 std::optional<Task> prepare(const std::string& name, std::string& why) {

@@ -1,6 +1,6 @@
 """JAX as a worker (bench/workloads/worker.h): every step one jitted function. usage: jax_peer.py [--threads N]
 
-XLA takes as many threads as the process may use cores, so the number is set by affinity before JAX is imported.
+XLA reads the size of its thread pool from the environment variable NPROC, so it is set before JAX is imported.
 """
 
 import os
@@ -8,8 +8,7 @@ import os
 import worker
 
 THREADS = worker.threads_option()
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-THREADS:])
+os.environ["NPROC"] = str(THREADS)
 if THREADS == 1:
     os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
 os.environ["JAX_PLATFORMS"] = "cpu"

@@ -17,6 +17,7 @@
 #include <iomanip>
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -63,10 +64,18 @@ inline double median_us(const std::function<void()>& run) {
   return 1e6 * samples[samples.size() / 2];
 }
 
+// As Python's JSON has it.
+inline std::string json_number(double value) {
+  if (!std::isfinite(value)) return "NaN";
+  std::ostringstream text;
+  text << std::setprecision(9) << value;
+  return text.str();
+}
+
 // Answers requests until standard input ends. Only the latest task is kept.
 inline void serve(const Worker& worker) {
-  std::cout << std::setprecision(9) << R"({"peer": ")" << worker.peer << R"(", "version": ")" << worker.version
-            << R"(", "threads": )" << worker.threads << "}" << std::endl;
+  std::cout << R"({"peer": ")" << worker.peer << R"(", "version": ")" << worker.version << R"(", "threads": )"
+            << worker.threads << "}" << std::endl;
   std::string line, prepared, why;
   std::optional<Task> task;
   while (std::getline(std::cin, line)) {
@@ -89,10 +98,11 @@ inline void serve(const Worker& worker) {
       std::cout << R"({"skip": ")" << why << "\"}" << std::endl;
     } else if (is_check) {
       const Digest result = digest(task->values());
-      std::cout << R"({"norm": )" << result.norm << R"(, "projection": )" << result.projection << "}" << std::endl;
+      std::cout << R"({"norm": )" << json_number(result.norm) << R"(, "projection": )" << json_number(result.projection)
+                << "}" << std::endl;
     } else {
-      std::cout << R"({"us": )" << median_us(task->run) / task->operations;
-      if (task->bound_us > 0) std::cout << R"(, "bound_us": )" << task->bound_us;
+      std::cout << R"({"us": )" << json_number(median_us(task->run) / task->operations);
+      if (task->bound_us > 0) std::cout << R"(, "bound_us": )" << json_number(task->bound_us);
       std::cout << "}" << std::endl;
     }
   }
