@@ -1,8 +1,7 @@
-// Elementwise operations on activations of the two ICNN sizes of bench/README.md, and on one number, where nothing but
-// the cost of an operation itself is left: evaluated, recorded, and recorded with its derivative.
+// Elementwise operations on activations of the two smaller ICNN sizes of bench/README.md.
 #include "bench/measure.h"
 #include "bench/register.h"
-#include "engine/autodiff.h"
+#include "engine/ops.h"
 #include "engine/str.h"
 
 namespace brenier::bench {
@@ -44,42 +43,11 @@ void register_shape(const Shape& shape, DType dtype) {
     });
 }
 
-// A chain of additions on one number; divide the time by the length for the cost of one operation.
-constexpr int kChain = 100;
-
-Tensor chain_of_additions(Tensor x) {
-  for (int i = 0; i < kChain; ++i) x = x + 1.0;
-  return x;
-}
-
-void register_overhead() {
-  benchmark::RegisterBenchmark("overhead/100_additions/eager", [](benchmark::State& state) {
-    const Tensor x = tensor(1.0, DType::Float32);
-    measure(state, {}, [&] { return chain_of_additions(x); });
-  });
-  benchmark::RegisterBenchmark("overhead/100_additions/recorded", [](benchmark::State& state) {
-    const Tensor x = tensor(1.0, DType::Float32);
-    measure(state, {}, [&] {
-      Tape tape;
-      return chain_of_additions(tape.watch(x)).detached();
-    });
-  });
-  benchmark::RegisterBenchmark("overhead/100_additions/gradient", [](benchmark::State& state) {
-    const Tensor value = tensor(1.0, DType::Float32);
-    measure(state, {}, [&] {
-      Tape tape;
-      const Tensor x = tape.watch(value);
-      return grad(chain_of_additions(x), x).detached();
-    });
-  });
-}
-
 }  // namespace
 
 void register_elementwise() {
   for (const DType dtype : {DType::Float32, DType::Float64})
     for (const Shape& shape : kShapes) register_shape(shape, dtype);
-  register_overhead();
 }
 
 }  // namespace brenier::bench

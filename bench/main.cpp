@@ -1,4 +1,4 @@
-// Runs the benches; ./run bench -- --benchmark_filter=matmul selects some, --benchmark_format=json is for programs.
+// Runs the benches; ./run bench -- --benchmark_filter=gemm selects some, --benchmark_format=json is for programs.
 // The measured peaks are printed first, as part of Google Benchmark's context.
 #include <benchmark/benchmark.h>
 
@@ -18,9 +18,7 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("triad_256MiB_gbytes", giga(bench::stream_bandwidth(std::size_t{256} << 20)));
   bench::register_elementwise();
   bench::register_reduce();
-  bench::register_matmul();
-  bench::register_icnn();
   bench::register_vector_math();
-  bench::register_program();
+  bench::register_workloads();
   benchmark::RunSpecifiedBenchmarks();
 }

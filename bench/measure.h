@@ -11,16 +11,10 @@
 
 #include <string>
 
+#include "bench/workloads/bound.h"
 #include "engine/tensor.h"
 
 namespace brenier::bench {
-
-// What one iteration has to do at least. Zero: not reported.
-struct Work {
-  double flops = 0;  // a multiply-add counts two
-  double bytes = 0;
-  DType dtype = DType::Float32;
-};
 
 template <class Function>
 void measure(benchmark::State& state, const Work& work, Function&& function);

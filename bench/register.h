@@ -5,9 +5,7 @@ namespace brenier::bench {
 
 void register_elementwise();
 void register_reduce();
-void register_matmul();
-void register_icnn();
 void register_vector_math();
-void register_program();
+void register_workloads();
 
 }  // namespace brenier::bench
