@@ -1,6 +1,21 @@
 // The shape operations that must move numbers: Reshape where strides forbid a view, Pad and Concat. The others are
 // views and never come here. All three are one strided copy.
 
+// A row of a few packs, without the cost of calling memcpy for it.
+template <class T>
+void copy_row(T* to, const T* from, std::int64_t n) {
+  constexpr std::int64_t few = 4;
+  if constexpr (kPacksCompute<T>) {
+    if (n <= few * kLanes<T>) {
+      std::int64_t i = 0;
+      for (; i + kLanes<T> <= n; i += kLanes<T>) store(to + i, load(from + i));
+      if (i < n) store_part(to + i, load_part(from + i, static_cast<int>(n - i)), static_cast<int>(n - i));
+      return;
+    }
+  }
+  std::copy_n(from, n, to);
+}
+
 template <class T>
 void copy_strided(T* to, const Strides& to_strides, const T* from, const Strides& from_strides, const Shape& shape) {
   const Walk<2> walk = make_walk<2>(shape, {to_strides, from_strides});
@@ -10,7 +25,7 @@ void copy_strided(T* to, const Strides& to_strides, const T* from, const Strides
     T* __restrict out = to + offset[0];
     const T* in = from + offset[1];
     if (to_step == 1 && from_step == 1) {
-      std::copy_n(in, n, out);
+      copy_row(out, in, n);
     } else {
       for (std::int64_t i = 0; i < n; ++i) out[i * to_step] = in[i * from_step];
     }

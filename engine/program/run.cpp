@@ -95,8 +95,7 @@ Executable::Step Executable::make_step(std::span<const NodeId> members) {
   const Graph::Node& node = graph_[step.node];
   if (node.group >= 0) {
     step.group.emplace(graph_, members, plan_, tensors_, backend_);
-    // Alone, a kernel reads any strides without gathering them first.
-    if (members.size() > 1 || !step.group->gathers()) return step;
+    if (members.size() > 1 || !step.group->gathers_long_rows()) return step;
     step.group.reset();
   }
   if (node.op->code == OpCode::MatMul) {

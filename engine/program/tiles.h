@@ -25,11 +25,13 @@ class TileGroup {
             const Backend& backend);
 
   std::size_t scratch_bytes() const { return registers_.size() * kRegisterBytes; }
-  bool gathers() const { return gathers_; }
+  // Whether a kernel, which walks along rows of any strides, would be faster than collecting tiles: for long rows.
+  bool gathers_long_rows() const { return gathers_ && cols() * element_bytes_ > kLongRowBytes; }
   // The tensors must have memory behind them. `scratch` is aligned to 64 bytes.
   void run(char* scratch);
 
  private:
+  static constexpr std::int64_t kLongRowBytes = 256;
   static constexpr std::size_t kRegisterBytes = 4096;  // eight of them fill a 32 KiB L1 cache
   using ByAxis = std::array<std::int64_t, kMaxRank>;
   using Place = std::size_t;  // into pointers_: where the current tile of a value begins
