@@ -21,7 +21,7 @@ def _(primals, tangents):
 
 @jax.custom_jvp
 def gaussian_softplus(x):
-    """x Φ(x) + φ(x); its slope Φ(x) is told, not found: up to 1.2 times faster."""
+    """x Φ(x) + φ(x); its slope Φ(x) is told, not found."""
     return x * normal_cdf(x) + jnp.exp(-0.5 * x * x) * INV_SQRT_2PI
 
 
