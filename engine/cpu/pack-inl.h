@@ -11,6 +11,12 @@ struct Mask {
   friend BRENIER_INLINE Mask operator|(Mask a, Mask b) { return {Register<T>::either(a.v, b.v)}; }
 };
 
+// Whether it holds in some lane.
+template <class T>
+BRENIER_INLINE bool any(Mask<T> m) {
+  return Register<T>::any(m.v);
+}
+
 template <class T>
 struct Pack {
   using R = Register<T>;
@@ -88,19 +94,4 @@ BRENIER_INLINE Pack<T> scale(Pack<T> x, Pack<T> n) {
 template <class T>
 BRENIER_INLINE void split(Pack<T> x, Pack<T>& m, Pack<T>& e) {
   Register<T>::split(x.v, m.v, e.v);
-}
-
-// A function of the C library, lane by lane.
-template <class T, class Function, class... More>
-BRENIER_INLINE Pack<T> each_lane(Function function, Pack<T> x, More... more) {
-  T lane[Pack<T>::lanes], others[sizeof...(More) + 1][Pack<T>::lanes];
-  store(lane, x);
-  std::size_t k = 0;
-  (store(others[k++], more), ...);
-#pragma GCC unroll 1
-  for (int i = 0; i < Pack<T>::lanes; ++i) {
-    if constexpr (sizeof...(More) == 0) lane[i] = function(lane[i]);
-    if constexpr (sizeof...(More) == 1) lane[i] = function(lane[i], others[0][i]);
-  }
-  return load(lane);
 }
