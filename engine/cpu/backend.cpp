@@ -21,6 +21,9 @@ std::span<const InstructionSet> instruction_sets() {
   static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, true},
                                         {"avx2", avx2::kernel_table, avx2::tile_table, fma},
                                         {"avx512", avx512::kernel_table, avx512::tile_table, wide}};
+#elif BRENIER_NEON
+  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, true},
+                                        {"neon", neon::kernel_table, neon::tile_table, true}};
 #else
   static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, true}};
 #endif
@@ -42,7 +45,8 @@ const InstructionSet& named(std::string_view name) {
     if (!set.supported) throw std::invalid_argument(str("[BRENIER_ISA] this machine does not support ", name));
     return set;
   }
-  throw std::invalid_argument(str("[BRENIER_ISA] must be scalar, avx2 or avx512, as far as compiled in, got ", name));
+  throw std::invalid_argument(
+      str("[BRENIER_ISA] must be scalar, avx2, avx512 or neon, as far as compiled in, got ", name));
 }
 
 const InstructionSet& choose() {

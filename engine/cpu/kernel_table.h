@@ -24,6 +24,9 @@ BRENIER_DECLARE_TABLES(scalar)
 BRENIER_DECLARE_TABLES(avx2)
 BRENIER_DECLARE_TABLES(avx512)
 #endif
+#if BRENIER_NEON
+BRENIER_DECLARE_TABLES(neon)
+#endif
 #undef BRENIER_DECLARE_TABLES
 
 struct InstructionSet {
@@ -37,7 +40,7 @@ struct InstructionSet {
 std::span<const InstructionSet> instruction_sets();
 
 // The best supported one, or the one that the environment variable BRENIER_ISA names when this is first called: scalar,
-// avx2 or avx512. Throws std::invalid_argument when there is no such instruction set or the machine lacks it.
+// avx2, avx512 or neon. Throws std::invalid_argument when there is no such instruction set or the machine lacks it.
 const InstructionSet& instruction_set();
 
 }  // namespace brenier::cpu

@@ -1,8 +1,8 @@
 // A SIMD register as a number: arithmetic, comparison and choice lane by lane, over the Register<T> of a target.
 //
-// Register<T> (vec_avx2.h, vec_avx512.h) names the instructions; everything that is the same for all targets is here.
-// Numbers convert to packs silently, as in 2 * x. Minimum and maximum follow the hardware: if either argument is NaN
-// the result is the second. Partial loads fill the missing lanes with zeros.
+// Register<T> (vec_avx2.h, vec_avx512.h, vec_neon.h) names the instructions; everything that is the same for all
+// targets is here. Numbers convert to packs silently, as in 2 * x. Minimum and maximum are those of x86: if either
+// argument is NaN the result is the second. Partial loads fill the missing lanes with zeros.
 
 template <class T>
 struct Mask {
@@ -74,7 +74,7 @@ template <class T>
 BRENIER_INLINE void store(T* to, Pack<T> x) {
   Register<T>::store(to, x.v);
 }
-// The first n lanes, 0 <= n <= lanes; memory beyond them is not touched.
+// The first n lanes, 1 <= n <= lanes; memory beyond them is not touched.
 template <class T>
 BRENIER_INLINE Pack<T> load_part(const T* from, int n) {
   return Pack<T>(Register<T>::load_part(from, n));

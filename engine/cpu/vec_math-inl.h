@@ -23,13 +23,17 @@ template <class V, class... Numbers>
 BRENIER_INLINE V polynomial(V x, Numbers... numbers) {
   constexpr int count = sizeof...(Numbers);
   const double c[] = {numbers...};
-  if constexpr (count < 6) return horner<0, 1>(x, c);
-  const V x2 = x * x;
-  if constexpr (count < 14) return fma(horner<1, 2>(x2, c), x, horner<0, 2>(x2, c));
-  const V x4 = x2 * x2;
-  const V low = fma(horner<1, 4>(x4, c), x, horner<0, 4>(x4, c));
-  const V high = fma(horner<3, 4>(x4, c), x, horner<2, 4>(x4, c));
-  return fma(high, x2, low);
+  if constexpr (count < 6) {
+    return horner<0, 1>(x, c);
+  } else if constexpr (count < 14) {
+    const V x2 = x * x;
+    return fma(horner<1, 2>(x2, c), x, horner<0, 2>(x2, c));
+  } else {
+    const V x2 = x * x, x4 = x2 * x2;
+    const V low = fma(horner<1, 4>(x4, c), x, horner<0, 4>(x4, c));
+    const V high = fma(horner<3, 4>(x4, c), x, horner<2, 4>(x4, c));
+    return fma(high, x2, low);
+  }
 }
 
 // The rounding error of sum = a + b (Knuth).

@@ -1,8 +1,8 @@
 // The elementary functions of the instruction set in use against the C library in a wider type, over all magnitudes.
 //
-// Errors are in ulp (tests/support/error_in_ulp.h). The bounds are 2 ulp for float32 and 3 ulp for float64, but 4 where the C library is
-// used: the erfc of glibc 2.36 is wrong by up to 3.1 ulp. The oracles are double for float32 and the 64-bit mantissa of
-// long double for float64: their own errors are below 0.001 ulp.
+// Errors are in ulp (tests/support/error_in_ulp.h). The bounds are 2 ulp for float32 and 3 ulp for float64, but 4 where
+// the C library is used: the erfc of glibc 2.36 is wrong by up to 3.1 ulp. The oracles are double for float32 and the
+// 64-bit mantissa of long double for float64: their own errors are below 0.001 ulp.
 //
 // float32 has 2^32 values. They are sampled with a stride, densely around the thresholds of the implementations, and
 // all of them if the environment variable BRENIER_EXHAUSTIVE is set; that takes some minutes per function.
