@@ -17,12 +17,12 @@ constexpr std::int64_t kCount = 4096;
 struct Case {
   const char* name;
   OpCode code;
-  bool positive;  // sampled in (0, 4)
-  double (*f64)(double);
-  float (*f32)(float);
+  bool positive;                  // the first argument is sampled in (0, 4)
+  double (*f64)(double, double);  // the second argument matters to pow only
+  float (*f32)(float, float);
 };
 
-#define BRENIER_C_FUNCTION(f) [](double x) { return std::f(x); }, [](float x) { return std::f(x); }
+#define BRENIER_C_FUNCTION(f) [](double x, double) { return std::f(x); }, [](float x, float) { return std::f(x); }
 const Case kCases[] = {{"exp", OpCode::Exp, false, BRENIER_C_FUNCTION(exp)},
                        {"expm1", OpCode::Expm1, false, BRENIER_C_FUNCTION(expm1)},
                        {"log", OpCode::Log, true, BRENIER_C_FUNCTION(log)},
@@ -30,6 +30,10 @@ const Case kCases[] = {{"exp", OpCode::Exp, false, BRENIER_C_FUNCTION(exp)},
                        {"tanh", OpCode::Tanh, false, BRENIER_C_FUNCTION(tanh)},
                        {"erf", OpCode::Erf, false, BRENIER_C_FUNCTION(erf)},
                        {"erfc", OpCode::Erfc, false, BRENIER_C_FUNCTION(erfc)},
+                       {"sin", OpCode::Sin, false, BRENIER_C_FUNCTION(sin)},
+                       {"cos", OpCode::Cos, false, BRENIER_C_FUNCTION(cos)},
+                       {"pow", OpCode::Pow, true, [](double x, double y) { return std::pow(x, y); },
+                        [](float x, float y) { return std::pow(x, y); }},
                        {"sigmoid", OpCode::Sigmoid, false, nullptr, nullptr},
                        {"softplus", OpCode::Softplus, false, nullptr, nullptr},
                        {"gaussian_softplus", OpCode::GaussianSoftplus, false, nullptr, nullptr}};
@@ -52,27 +56,27 @@ void time_elements(benchmark::State& state, Run&& run) {
 }
 
 void register_kernel(const Case& row, DType dtype, const cpu::InstructionSet& isa) {
-  const Kernel kernel = isa.kernel_table()[static_cast<std::size_t>(row.code)];
+  const Kernel kernel = isa.tables().kernels[static_cast<std::size_t>(row.code)];
   const std::string name = str("vector/", row.name, "/", short_name(dtype), "/", isa.name);
   benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-    const Tensor x = arguments(row, dtype);
+    const Tensor x = arguments(row, dtype), power = sample({kCount}, dtype) * 4.0;
     Tensor y = Tensor::uninitialized({kCount}, dtype, cpu_backend());
-    const Tensor* const inputs[] = {&x};
+    const Tensor* const inputs[] = {&x, &power};
     const Attributes attributes;
     time_elements(state, [&] { kernel({inputs, y, attributes}); });
   });
 }
 
 template <class T>
-void register_library(const Case& row, DType dtype, T (*function)(T)) {
+void register_library(const Case& row, DType dtype, T (*function)(T, T)) {
   const std::string name = str("vector/", row.name, "/", short_name(dtype), "/libc");
   benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-    const Tensor x = arguments(row, dtype);
+    const Tensor x = arguments(row, dtype), power = sample({kCount}, dtype) * 4.0;
     Tensor y = Tensor::uninitialized({kCount}, dtype, cpu_backend());
-    const T* from = x.data<T>();
+    const T *from = x.data<T>(), *exponent = power.data<T>();
     T* to = y.mutable_data<T>();
     time_elements(state, [&] {
-      for (std::int64_t i = 0; i < kCount; ++i) to[i] = function(from[i]);
+      for (std::int64_t i = 0; i < kCount; ++i) to[i] = function(from[i], exponent[i]);
     });
   });
 }

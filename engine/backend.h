@@ -72,7 +72,7 @@ struct Backend {
 };
 
 // The CPU. Its kernels are those of the best instruction set of the machine, or of the one that the environment
-// variable BRENIER_ISA names at first use: scalar, avx2 or avx512. Throws std::invalid_argument if that is not
+// variable BRENIER_ISA names at first use: scalar, avx2, avx512 or neon. Throws std::invalid_argument if that is not
 // available.
 const Backend& cpu_backend();
 // The name of that instruction set.

@@ -127,7 +127,8 @@ std::vector<double> two_loop_recursion(const std::deque<CurvaturePair>& pairs, c
   }
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const auto& [s, y] = pairs[i];
-    direction = moved(std::move(direction), alpha[i] - inner(y, direction) / inner(s, y), s);
+    const double beta = inner(y, direction) / inner(s, y);  // before direction is moved: arguments have no order
+    direction = moved(std::move(direction), alpha[i] - beta, s);
   }
   return direction;
 }

@@ -20,12 +20,11 @@ std::span<const InstructionSet> instruction_sets() {
   const bool wide = fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   static const InstructionSet sets[] = {
-      {"scalar", scalar::kernel_table, scalar::tile_table, scalar::factor_packing, true},
-      {"avx2", avx2::kernel_table, avx2::tile_table, avx2::factor_packing, fma},
-      {"avx512", avx512::kernel_table, avx512::tile_table, avx512::factor_packing, wide}};
+      {"scalar", scalar::tables, true}, {"avx2", avx2::tables, fma}, {"avx512", avx512::tables, wide}};
+#elif BRENIER_NEON
+  static const InstructionSet sets[] = {{"scalar", scalar::tables, true}, {"neon", neon::tables, true}};
 #else
-  static const InstructionSet sets[] = {
-      {"scalar", scalar::kernel_table, scalar::tile_table, scalar::factor_packing, true}};
+  static const InstructionSet sets[] = {{"scalar", scalar::tables, true}};
 #endif
   return sets;
 }
@@ -45,7 +44,8 @@ const InstructionSet& named(std::string_view name) {
     if (!set.supported) throw std::invalid_argument(str("[BRENIER_ISA] this machine does not support ", name));
     return set;
   }
-  throw std::invalid_argument(str("[BRENIER_ISA] must be scalar, avx2 or avx512, as far as compiled in, got ", name));
+  throw std::invalid_argument(
+      str("[BRENIER_ISA] must be scalar, avx2, avx512 or neon, as far as compiled in, got ", name));
 }
 
 const InstructionSet& choose() {
@@ -73,13 +73,16 @@ void release(void* data, std::size_t bytes) { ::operator delete(data, bytes, kAl
 }  // namespace
 
 const Backend& cpu_backend() {
-  static const Backend backend{.name = "cpu",
-                               .allocate = allocate,
-                               .release = release,
-                               .kernels = cpu::instruction_set().kernel_table(),
-                               .parallel_run = cpu::parallel_run,
-                               .factor_packing = cpu::instruction_set().factor_packing(),
-                               .tiles = cpu::instruction_set().tile_table()};
+  static const Backend backend = [] {
+    const cpu::Tables tables = cpu::instruction_set().tables();
+    return Backend{.name = "cpu",
+                   .allocate = allocate,
+                   .release = release,
+                   .kernels = tables.kernels,
+                   .parallel_run = cpu::parallel_run,
+                   .factor_packing = tables.factor_packing,
+                   .tiles = tables.tiles};
+  }();
   return backend;
 }
 

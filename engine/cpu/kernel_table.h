@@ -1,4 +1,4 @@
-// What one instruction set contributes: a table of kernels by opcode, and one of tile functions. The texts are the same
+// What one instruction set contributes: tables of kernels and of functions for fused groups. The texts are the same
 // for all of them (engine/cpu/*-inl.h); a file isa_*.cpp compiles them inside a namespace of its own. And which of them
 // this process uses.
 #pragma once
@@ -12,26 +12,29 @@
 
 namespace brenier::cpu {
 
-using KernelTable = std::array<Kernel, kOpCount>;
+struct Tables {
+  std::array<Kernel, kOpCount> kernels{};
+  TileTable tiles{};
+  FactorPacking factor_packing{};
+};
 
 #define BRENIER_DECLARE_TABLES(target) \
   namespace target {                   \
-  KernelTable kernel_table();          \
-  TileTable tile_table();              \
-  FactorPacking factor_packing();      \
+  Tables tables();                     \
   }
 BRENIER_DECLARE_TABLES(scalar)
 #if BRENIER_X86
 BRENIER_DECLARE_TABLES(avx2)
 BRENIER_DECLARE_TABLES(avx512)
 #endif
+#if BRENIER_NEON
+BRENIER_DECLARE_TABLES(neon)
+#endif
 #undef BRENIER_DECLARE_TABLES
 
 struct InstructionSet {
   const char* name;
-  KernelTable (*kernel_table)();
-  TileTable (*tile_table)();
-  FactorPacking (*factor_packing)();
+  Tables (*tables)();
   bool supported;  // by this machine
 };
 
@@ -39,7 +42,7 @@ struct InstructionSet {
 std::span<const InstructionSet> instruction_sets();
 
 // The best supported one, or the one that the environment variable BRENIER_ISA names when this is first called: scalar,
-// avx2 or avx512. Throws std::invalid_argument when there is no such instruction set or the machine lacks it.
+// avx2, avx512 or neon. Throws std::invalid_argument when there is no such instruction set or the machine lacks it.
 const InstructionSet& instruction_set();
 
 }  // namespace brenier::cpu

@@ -16,8 +16,8 @@
 #include "engine/cpu/random-inl.h"
 // clang-format on
 
-KernelTable kernel_table() {
-  KernelTable table{};
+inline std::array<Kernel, kOpCount> kernel_table() {
+  std::array<Kernel, kOpCount> table{};
   const auto set = [&](OpCode code, Kernel kernel) { table[static_cast<std::size_t>(code)] = kernel; };
 #define BRENIER_UNARY_ENTRY(name, code, text) set(OpCode::code, elementwise_kernel<code, 1>);
 #define BRENIER_BINARY_ENTRY(name, code, text) set(OpCode::code, elementwise_kernel<code, 2>);
@@ -46,7 +46,7 @@ KernelTable kernel_table() {
   return table;
 }
 
-TileTable tile_table() {
+inline TileTable tile_table() {
   TileTable table{};
   const auto set = [&](OpCode code, const std::array<TileFunction, 3>& functions) {
     table[static_cast<std::size_t>(code)] = functions;
@@ -61,4 +61,6 @@ TileTable tile_table() {
   return table;
 }
 
-FactorPacking factor_packing() { return {packed_factor_bytes, pack_factor}; }
+Tables tables() {
+  return {.kernels = kernel_table(), .tiles = tile_table(), .factor_packing = {packed_factor_bytes, pack_factor}};
+}

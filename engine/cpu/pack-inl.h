@@ -1,8 +1,8 @@
 // A SIMD register as a number: arithmetic, comparison and choice lane by lane, over the Register<T> of a target.
 //
-// Register<T> (vec_avx2.h, vec_avx512.h) names the instructions; everything that is the same for all targets is here.
-// Numbers convert to packs silently, as in 2 * x. Minimum and maximum follow the hardware: if either argument is NaN
-// the result is the second. Partial loads fill the missing lanes with zeros.
+// Register<T> (vec_avx2.h, vec_avx512.h, vec_neon.h) names the instructions; everything that is the same for all
+// targets is here. Numbers convert to packs silently, as in 2 * x. Minimum and maximum are those of x86: if either
+// argument is NaN the result is the second. Partial loads fill the missing lanes with zeros.
 
 template <class T>
 struct Mask {
@@ -10,6 +10,12 @@ struct Mask {
   friend BRENIER_INLINE Mask operator&(Mask a, Mask b) { return {Register<T>::both(a.v, b.v)}; }
   friend BRENIER_INLINE Mask operator|(Mask a, Mask b) { return {Register<T>::either(a.v, b.v)}; }
 };
+
+// Whether it holds in some lane.
+template <class T>
+BRENIER_INLINE bool any(Mask<T> m) {
+  return Register<T>::any(m.v);
+}
 
 template <class T>
 struct Pack {
@@ -68,7 +74,7 @@ template <class T>
 BRENIER_INLINE void store(T* to, Pack<T> x) {
   Register<T>::store(to, x.v);
 }
-// The first n lanes, 0 <= n <= lanes; memory beyond them is not touched.
+// The first n lanes, 1 <= n <= lanes; memory beyond them is not touched.
 template <class T>
 BRENIER_INLINE Pack<T> load_part(const T* from, int n) {
   return Pack<T>(Register<T>::load_part(from, n));
@@ -88,19 +94,4 @@ BRENIER_INLINE Pack<T> scale(Pack<T> x, Pack<T> n) {
 template <class T>
 BRENIER_INLINE void split(Pack<T> x, Pack<T>& m, Pack<T>& e) {
   Register<T>::split(x.v, m.v, e.v);
-}
-
-// A function of the C library, lane by lane.
-template <class T, class Function, class... More>
-BRENIER_INLINE Pack<T> each_lane(Function function, Pack<T> x, More... more) {
-  T lane[Pack<T>::lanes], others[sizeof...(More) + 1][Pack<T>::lanes];
-  store(lane, x);
-  std::size_t k = 0;
-  (store(others[k++], more), ...);
-#pragma GCC unroll 1
-  for (int i = 0; i < Pack<T>::lanes; ++i) {
-    if constexpr (sizeof...(More) == 0) lane[i] = function(lane[i]);
-    if constexpr (sizeof...(More) == 1) lane[i] = function(lane[i], others[0][i]);
-  }
-  return load(lane);
 }

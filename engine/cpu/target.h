@@ -23,9 +23,14 @@
 // Functions of packs are short parts of loops: a call would cost more than the work, and would move packs to memory.
 #define BRENIER_INLINE inline __attribute__((always_inline))
 
-// Whether the instruction sets of isa_avx2.cpp and isa_avx512.cpp exist on this architecture.
+// Whether the instruction sets of isa_avx2.cpp and isa_avx512.cpp exist on this architecture, and that of isa_neon.cpp.
 #if defined(__x86_64__) && defined(__GNUC__)
 #define BRENIER_X86 1
 #else
 #define BRENIER_X86 0
+#endif
+#if defined(__aarch64__) && defined(__GNUC__)
+#define BRENIER_NEON 1
+#else
+#define BRENIER_NEON 0
 #endif

@@ -10,6 +10,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "engine/cpu/angle.h"
 #include "engine/cpu/target.h"
 
 #define BRENIER_AVX2 "avx2,fma"
@@ -73,6 +74,7 @@ struct Register;
     static BRENIER_INLINE void store_part(T* to, V x, int n) { _mm256_maskstore_##s(to, Bits::first(n), x); }     \
     static BRENIER_INLINE V both(V a, V b) { return _mm256_and_##s(a, b); }                                       \
     static BRENIER_INLINE V either(V a, V b) { return _mm256_or_##s(a, b); }                                      \
+    static BRENIER_INLINE bool any(V m) { return _mm256_movemask_##s(m) != 0; }                                   \
     static BRENIER_INLINE V equal(V a, V b) { return _mm256_cmp_##s(a, b, _CMP_EQ_OQ); }                          \
     static BRENIER_INLINE V not_equal(V a, V b) { return _mm256_cmp_##s(a, b, _CMP_NEQ_UQ); }                     \
     static BRENIER_INLINE V less(V a, V b) { return _mm256_cmp_##s(a, b, _CMP_LT_OQ); }                           \
@@ -107,6 +109,8 @@ BRENIER_REGISTER(double, __m256d, DoubleBits, 53, 4, pd)
 
 #include "engine/cpu/pack-inl.h"
 #include "engine/cpu/vec_math-inl.h"
+#include "engine/cpu/vec_pow-inl.h"
+#include "engine/cpu/vec_trig-inl.h"
 
 }  // namespace brenier::cpu::avx2
 

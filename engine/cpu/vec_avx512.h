@@ -18,6 +18,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "engine/cpu/angle.h"
 #include "engine/cpu/target.h"
 
 // GCC makes 32-byte vectors of plain loops unless told otherwise.
@@ -53,6 +54,7 @@ struct Register;
     static BRENIER_INLINE void store_part(T* to, Type x, int n) { _mm512_mask_storeu_##s(to, first(n), x); }      \
     static BRENIER_INLINE M both(M a, M b) { return static_cast<M>(a & b); }                                      \
     static BRENIER_INLINE M either(M a, M b) { return static_cast<M>(a | b); }                                    \
+    static BRENIER_INLINE bool any(M m) { return m != 0; }                                                        \
     static BRENIER_INLINE M equal(Type a, Type b) { return _mm512_cmp_##s##_mask(a, b, _CMP_EQ_OQ); }             \
     static BRENIER_INLINE M not_equal(Type a, Type b) { return _mm512_cmp_##s##_mask(a, b, _CMP_NEQ_UQ); }        \
     static BRENIER_INLINE M less(Type a, Type b) { return _mm512_cmp_##s##_mask(a, b, _CMP_LT_OQ); }              \
@@ -80,6 +82,8 @@ BRENIER_REGISTER(double, __m512d, __mmask8, 8, pd)
 
 #include "engine/cpu/pack-inl.h"
 #include "engine/cpu/vec_math-inl.h"
+#include "engine/cpu/vec_pow-inl.h"
+#include "engine/cpu/vec_trig-inl.h"
 
 }  // namespace brenier::cpu::avx512
 

@@ -1,5 +1,6 @@
 // exp, expm1, log, log1p, tanh, erf and erfc of packs: own work, float32 within 2 and float64 within 3 units in the
-// last place of the exact value for all arguments, subnormal ones, infinities and NaN included.
+// last place of the exact value for all arguments, subnormal ones, infinities and NaN included. vec_trig-inl.h and
+// vec_pow-inl.h continue.
 //
 // Arguments are reduced with an error term, the polynomials are minimax fits of the relative error, and the parts that
 // decide the last bit are carried as an unevaluated sum of two numbers (Dekker 1971). Coefficients: a Remez exchange in
@@ -22,13 +23,17 @@ template <class V, class... Numbers>
 BRENIER_INLINE V polynomial(V x, Numbers... numbers) {
   constexpr int count = sizeof...(Numbers);
   const double c[] = {numbers...};
-  if constexpr (count < 6) return horner<0, 1>(x, c);
-  const V x2 = x * x;
-  if constexpr (count < 14) return fma(horner<1, 2>(x2, c), x, horner<0, 2>(x2, c));
-  const V x4 = x2 * x2;
-  const V low = fma(horner<1, 4>(x4, c), x, horner<0, 4>(x4, c));
-  const V high = fma(horner<3, 4>(x4, c), x, horner<2, 4>(x4, c));
-  return fma(high, x2, low);
+  if constexpr (count < 6) {
+    return horner<0, 1>(x, c);
+  } else if constexpr (count < 14) {
+    const V x2 = x * x;
+    return fma(horner<1, 2>(x2, c), x, horner<0, 2>(x2, c));
+  } else {
+    const V x2 = x * x, x4 = x2 * x2;
+    const V low = fma(horner<1, 4>(x4, c), x, horner<0, 4>(x4, c));
+    const V high = fma(horner<3, 4>(x4, c), x, horner<2, 4>(x4, c));
+    return fma(high, x2, low);
+  }
 }
 
 // The rounding error of sum = a + b (Knuth).
@@ -89,10 +94,15 @@ BRENIER_INLINE Pack<T> expm1_tail(Pack<T> r) {
   }
 }
 
+// e^x is 0 below and infinite above.
+template <class T>
+inline constexpr double kExpLow = is_float<T> ? -106 : -750;
+template <class T>
+inline constexpr double kExpHigh = is_float<T> ? 89 : 710;
+
 template <class T>
 BRENIER_INLINE Pack<T> exp(Pack<T> x) {
-  constexpr double low = is_float<T> ? -106 : -750, high = is_float<T> ? 89 : 710;  // 0 below, infinite above
-  const auto [n, r, error] = reduce_exponent(clamp(x, low, high));
+  const auto [n, r, error] = reduce_exponent(clamp(x, kExpLow<T>, kExpHigh<T>));
   return scale(Pack<T>(1) + (r + fma(r * r, exp_tail(r), error)), n);
 }
 
@@ -111,9 +121,9 @@ BRENIER_INLINE TwoParts<T> expm1_parts(const Reduced<T>& x, Pack<T> power) {
 
 template <class T>
 BRENIER_INLINE Pack<T> expm1(Pack<T> x) {
-  constexpr double low = is_float<T> ? -20 : -40, high = is_float<T> ? 89 : 710;  // -1 below, infinite above
+  constexpr double low = is_float<T> ? -20 : -40;  // -1 below
   constexpr double max_power = std::numeric_limits<T>::max_exponent - 1;
-  const Reduced<T> reduced = reduce_exponent(clamp(x, low, high));
+  const Reduced<T> reduced = reduce_exponent(clamp(x, low, kExpHigh<T>));
   const Pack<T> power = scale(Pack<T>(1), min(reduced.n, Pack<T>(max_power)));
   const TwoParts<T> parts = expm1_parts(reduced, power);
   const Pack<T> y = (parts.value + parts.error) * select(reduced.n > Pack<T>(max_power), Pack<T>(2), Pack<T>(1));
@@ -262,18 +272,4 @@ BRENIER_INLINE Pack<T> erfc(Pack<T> x) {
   const Pack<T> y = scale(g.value + fma(g.value, s, fma(g.value, tail, g.error)), n);
   const Pack<T> small = fma(-x, erf_tail(x * x), Pack<T>(1) - x);
   return select(a < Pack<T>(0.85), small, select(x < Pack<T>(0), Pack<T>(2) - y, y));
-}
-
-// By the C library.
-template <class T>
-BRENIER_INLINE Pack<T> sin(Pack<T> x) {
-  return each_lane([](T a) { return std::sin(a); }, x);
-}
-template <class T>
-BRENIER_INLINE Pack<T> cos(Pack<T> x) {
-  return each_lane([](T a) { return std::cos(a); }, x);
-}
-template <class T>
-BRENIER_INLINE Pack<T> pow(Pack<T> x, Pack<T> y) {
-  return each_lane([](T a, T b) { return std::pow(a, b); }, x, y);
 }
