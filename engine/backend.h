@@ -8,6 +8,7 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "engine/op_code.h"
 #include "engine/shape.h"
@@ -43,9 +44,17 @@ struct KernelCall {
 using Kernel = void (*)(const KernelCall&);
 
 // One elementwise operation on n consecutive elements, without shapes: what fused groups of operations are run with.
-// Input i is read at inputs[i][j * strides[i]], with strides of 0 or 1. The output overlaps no input.
-using TileFunction = void (*)(const void* const* inputs, const std::int64_t* strides, void* output, std::int64_t n);
+// Input i is read at inputs[i][j * strides[i]], with strides of 0 or 1; the output is outputs[0] and overlaps no input.
+using TileFunction = void (*)(const void* const* inputs, const std::int64_t* strides, void* const* outputs,
+                              std::int64_t n);
 using TileTable = std::array<std::array<TileFunction, 3>, kOpCount>;  // by operation and dtype
+
+// Operations of one argument that share most of their work, such as a softplus and its derivatives.
+struct Family {
+  std::array<OpCode, 3> members{};          // OpCode::Count where it has fewer
+  std::array<TileFunction, 3> functions{};  // by dtype; output i is that of members[i], null where it is not wanted.
+                                            // The argument has stride 1. Same results as the members' own functions.
+};
 
 struct Backend {
   const char* name;
@@ -53,6 +62,7 @@ struct Backend {
   void (*release)(void* data, std::size_t bytes);
   std::array<Kernel, kOpCount> kernels{};  // null where the backend has none; apply() then says so
   TileTable tiles{};                       // null where the operation is not elementwise; same results as its kernel
+  std::vector<Family> families{};
 };
 
 // The CPU. Its kernels are those of the best instruction set of the machine, or of the one that the environment

@@ -18,11 +18,11 @@ std::span<const InstructionSet> instruction_sets() {
   const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool wide = fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, true},
-                                        {"avx2", avx2::kernel_table, avx2::tile_table, fma},
-                                        {"avx512", avx512::kernel_table, avx512::tile_table, wide}};
+  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, scalar::families, true},
+                                        {"avx2", avx2::kernel_table, avx2::tile_table, avx2::families, fma},
+                                        {"avx512", avx512::kernel_table, avx512::tile_table, avx512::families, wide}};
 #else
-  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, true}};
+  static const InstructionSet sets[] = {{"scalar", scalar::kernel_table, scalar::tile_table, scalar::families, true}};
 #endif
   return sets;
 }
@@ -70,8 +70,12 @@ void release(void* data, std::size_t bytes) { ::operator delete(data, bytes, kAl
 }  // namespace
 
 const Backend& cpu_backend() {
-  static const Backend backend{"cpu", allocate, release, cpu::instruction_set().kernel_table(),
-                               cpu::instruction_set().tile_table()};
+  static const Backend backend{"cpu",
+                               allocate,
+                               release,
+                               cpu::instruction_set().kernel_table(),
+                               cpu::instruction_set().tile_table(),
+                               cpu::instruction_set().families()};
   return backend;
 }
 

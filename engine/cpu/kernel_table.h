@@ -1,10 +1,11 @@
-// What one instruction set contributes: a table of kernels by opcode, and one of tile functions. The texts are the same
+// What one instruction set contributes: a table of kernels by opcode, one of tile functions, and families. The texts are the same
 // for all of them (engine/cpu/*-inl.h); a file isa_*.cpp compiles them inside a namespace of its own. And which of them
 // this process uses.
 #pragma once
 
 #include <array>
 #include <span>
+#include <vector>
 
 #include "engine/backend.h"
 #include "engine/cpu/target.h"
@@ -18,6 +19,7 @@ using KernelTable = std::array<Kernel, kOpCount>;
   namespace target {                   \
   KernelTable kernel_table();          \
   TileTable tile_table();              \
+  std::vector<Family> families();      \
   }
 BRENIER_DECLARE_TABLES(scalar)
 #if BRENIER_X86
@@ -30,6 +32,7 @@ struct InstructionSet {
   const char* name;
   KernelTable (*kernel_table)();
   TileTable (*tile_table)();
+  std::vector<Family> (*families)();
   bool supported;  // by this machine
 };
 

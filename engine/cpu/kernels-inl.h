@@ -1,5 +1,5 @@
-// All kernel texts, in the order in which they use each other, and the table of this target. What is missing from the
-// table is either a view, which needs no kernel, or not supported here.
+// All kernel texts, in the order in which they use each other, and the tables of this target. What is missing from the
+// first is either a view, which needs no kernel, or not supported here.
 
 // clang-format off
 #include "engine/ops/functors-inl.h"
@@ -59,4 +59,10 @@ TileTable tile_table() {
 #undef BRENIER_BINARY_ENTRY
   set(OpCode::Where, tile_functions<Where, 3>());
   return table;
+}
+
+std::vector<Family> families() {
+  return {{{OpCode::Softplus, OpCode::Sigmoid, OpCode::Count}, family_functions<LogisticFamily>()},
+          {{OpCode::LaplaceSoftplus, OpCode::LaplaceCdf, OpCode::Count}, family_functions<LaplaceFamily>()},
+          {{OpCode::GaussianSoftplus, OpCode::NormalCdf, OpCode::NormalPdf}, family_functions<GaussianFamily>()}};
 }

@@ -15,7 +15,7 @@
 // within 4 of either. tests/engine/vector_math_test.cpp holds it.
 
 template <class V>
-struct LogisticParts {
+struct SoftplusParts {
   V softplus, cdf;
 };
 
@@ -42,7 +42,7 @@ BRENIER_INLINE V log1p_of_fraction(V e) {
 // e^-|x| does not overflow, and both tails of the distribution function keep their relative accuracy. What rounding
 // takes from d = 1 + e is restored to first order, with 1/d near enough to 1 - e/2.
 template <class V>
-BRENIER_INLINE LogisticParts<V> logistic_parts(V x) {
+BRENIER_INLINE SoftplusParts<V> logistic_parts(V x) {
   const V e = exp(-abs(x)), d = V(1) + e, lost = e - (d - V(1)), y = select(x >= V(0), V(1), e) / d;
   return {select(x <= V(0), V(0), x) + log1p_of_fraction(e), fma(-y, lost * fma(V(-0.5), e, V(1)), y)};
 }
@@ -61,30 +61,35 @@ struct Sigmoid {
 struct LogisticFamily {
   template <class V, class Out>
   void operator()(V x, Out&& out) const {
-    const LogisticParts<V> parts = logistic_parts(x);
+    const SoftplusParts<V> parts = logistic_parts(x);
     out(0, parts.softplus);
     out(1, parts.cdf);
   }
 };
 
+template <class V>
+BRENIER_INLINE SoftplusParts<V> laplace_parts(V x) {
+  const V e = exp(-abs(x)), half_tail = V(0.5) * e;
+  return {fma(V(0.5), e, select(x <= V(0), V(0), x)), select(x >= V(0), V(1) - half_tail, half_tail)};
+}
 struct LaplaceSoftplus {
   template <class V>
   V operator()(V x) const {
-    return fma(V(0.5), exp(-abs(x)), select(x <= V(0), V(0), x));
+    return laplace_parts(x).softplus;
   }
 };
 struct LaplaceCdf {
   template <class V>
   V operator()(V x) const {
-    const V half_tail = V(0.5) * exp(-abs(x));
-    return select(x >= V(0), V(1) - half_tail, half_tail);
+    return laplace_parts(x).cdf;
   }
 };
 struct LaplaceFamily {
   template <class V, class Out>
   void operator()(V x, Out&& out) const {
-    out(0, LaplaceSoftplus()(x));  // the compiler sees that e^-|x| is the same
-    out(1, LaplaceCdf()(x));
+    const SoftplusParts<V> parts = laplace_parts(x);
+    out(0, parts.softplus);
+    out(1, parts.cdf);
   }
 };
 

@@ -33,6 +33,7 @@ class TileGroup {
   static constexpr std::size_t kRegisterBytes = 4096;  // eight of them fill a 32 KiB L1 cache
   using ByAxis = std::array<std::int64_t, kMaxRank>;
   using Place = std::size_t;  // into pointers_: where the current tile of a value begins
+  static constexpr Place kNowhere = 0;
 
   enum class Access { Direct, Repeated, Gathered };
   // What lies in memory: arguments from outside, and results that are used outside.
@@ -46,12 +47,11 @@ class TileGroup {
     const char* gathered = nullptr;  // what the register holds, and how much of it
     std::int64_t gathered_count = 0;
   };
+  // One operation, or several members of a family on one argument.
   struct Operation {
     TileFunction function = nullptr;
-    std::size_t count;  // of inputs
-    std::array<Place, 3> inputs;
-    std::array<std::int64_t, 3> strides;
-    Place output;
+    std::array<Place, 3> inputs{}, outputs{};  // kNowhere where there is none
+    std::array<std::int64_t, 3> strides{};     // of the inputs
   };
 
   void add_operand(const Graph& graph, NodeId node, const Plan& plan, const std::vector<Tensor>& tensors);
@@ -78,7 +78,7 @@ class TileGroup {
   std::vector<Operand> operands_;
   std::vector<Operation> operations_;
   std::vector<Place> registers_;  // the places that point into scratch memory
-  std::vector<char*> pointers_;
+  std::vector<char*> pointers_{nullptr};
 };
 
 }  // namespace brenier
