@@ -1,6 +1,7 @@
 // The elementary functions under every instruction set of this machine, in one process, and the C library's scalar
-// functions beside them: names vector/FUNCTION/DTYPE/ISA, counter ns/element. 4096 numbers in (-4, 4) stay in the L1
-// cache, so that the arithmetic is measured and not the memory.
+// functions beside them: names vector/FUNCTION/DTYPE/ISA, counter ns/element. Families (engine/backend.h) are timed with
+// all their members together: vector/FIRST_family. 4096 numbers in (-4, 4) stay in the L1 cache, so that the arithmetic
+// is measured and not the memory.
 #include <cmath>
 
 #include "bench/measure.h"
@@ -36,7 +37,10 @@ const Case kCases[] = {{"exp", OpCode::Exp, false, BRENIER_C_FUNCTION(exp)},
                         [](float x, float y) { return std::pow(x, y); }},
                        {"sigmoid", OpCode::Sigmoid, false, nullptr, nullptr},
                        {"softplus", OpCode::Softplus, false, nullptr, nullptr},
-                       {"gaussian_softplus", OpCode::GaussianSoftplus, false, nullptr, nullptr}};
+                       {"log_cosh", OpCode::LogCosh, false, nullptr, nullptr},
+                       {"gaussian_softplus", OpCode::GaussianSoftplus, false, nullptr, nullptr},
+                       {"normal_cdf", OpCode::NormalCdf, false, nullptr, nullptr},
+                       {"normal_pdf", OpCode::NormalPdf, false, nullptr, nullptr}};
 #undef BRENIER_C_FUNCTION
 
 Tensor arguments(const Case& row, DType dtype) {
@@ -67,6 +71,25 @@ void register_kernel(const Case& row, DType dtype, const cpu::InstructionSet& is
   });
 }
 
+void register_family(const Family& family, DType dtype, const cpu::InstructionSet& isa) {
+  const std::string name = str("vector/", name_of(family.members[0]), "_family/", short_name(dtype), "/", isa.name);
+  const TileFunction function = family.functions[static_cast<std::size_t>(dtype)];
+  benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+    const Tensor x = sample({kCount}, dtype) * 4.0;
+    std::vector<Tensor> results;
+    void* outputs[3] = {};
+    for (std::size_t k = 0; k < 3 && family.members[k] != OpCode::Count; ++k) {
+      results.push_back(Tensor::uninitialized({kCount}, dtype, cpu_backend()));
+      outputs[k] = dtype == DType::Float32 ? static_cast<void*>(results[k].mutable_data<float>())
+                                           : results[k].mutable_data<double>();
+    }
+    const void* const inputs[] = {dtype == DType::Float32 ? static_cast<const void*>(x.data<float>())
+                                                          : x.data<double>()};
+    const std::int64_t stride = 1;
+    time_elements(state, [&] { function(inputs, &stride, outputs, kCount); });
+  });
+}
+
 template <class T>
 void register_library(const Case& row, DType dtype, T (*function)(T, T)) {
   const std::string name = str("vector/", row.name, "/", short_name(dtype), "/libc");
@@ -92,6 +115,12 @@ void register_vector_math() {
     }
     if (row.f32 != nullptr) register_library(row, DType::Float32, row.f32);
     if (row.f64 != nullptr) register_library(row, DType::Float64, row.f64);
+  }
+  for (const cpu::InstructionSet& isa : cpu::instruction_sets()) {
+    if (!isa.supported) continue;
+    for (const Family& family : isa.tables().families) {
+      for (const DType dtype : {DType::Float32, DType::Float64}) register_family(family, dtype, isa);
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "engine/op_code.h"
 #include "engine/shape.h"
@@ -46,10 +47,36 @@ struct KernelCall {
 using Kernel = void (*)(const KernelCall&);
 
 // One elementwise operation on n consecutive elements, without shapes: what fused groups of operations are run with.
-// Input i is read at inputs[i][j * strides[i]], with strides of 0 or 1. The output may be the memory of
-// an input of stride 1, but not overlap one otherwise.
-using TileFunction = void (*)(const void* const* inputs, const std::int64_t* strides, void* output, std::int64_t n);
+// Input i is read at inputs[i][j * strides[i]], with strides of 0 or 1; the output is outputs[0]. It may be the
+// memory of an input of stride 1, but not overlap one otherwise.
+using TileFunction = void (*)(const void* const* inputs, const std::int64_t* strides, void* const* outputs,
+                              std::int64_t n);
 using TileTable = std::array<std::array<TileFunction, 3>, kOpCount>;  // by operation and dtype
+
+// Operations of one argument that share most of their work, such as a softplus and its derivatives.
+struct Family {
+  std::array<OpCode, 3> members{};          // OpCode::Count where it has fewer
+  std::array<TileFunction, 3> functions{};  // by dtype; output i is that of members[i], null where it is not wanted.
+                                            // The argument has stride 1. Same results as the members' own functions.
+};
+
+// Simple operations in a row: y = start, and then, link by link, y = f(y, operand) or f(operand, y) or f(y).
+struct ChainStart {
+  const void* data;
+  std::int64_t stride;  // 0 or 1
+};
+struct ChainLink {
+  OpCode code;
+  bool operand_first;
+  const void* operand;  // null where the operation has one argument
+  std::int64_t stride;  // of the operand, 0 or 1
+  void* result;         // where y after this link goes; null: nowhere
+};
+struct ChainTable {
+  std::array<bool, kOpCount> codes{};  // the operations that may be links
+  // By dtype, for n numbers; same results as the operations' own functions. Null where there is none.
+  std::array<void (*)(const ChainStart& start, std::span<const ChainLink> links, std::int64_t n), 3> functions{};
+};
 
 // Calls run(body, begin, end) for pieces of 0 … count, `grain` at a time, in as many threads as are allowed.
 using ParallelRun = void (*)(std::int64_t count, std::int64_t grain,
@@ -69,6 +96,8 @@ struct Backend {
   ParallelRun parallel_run = nullptr;      // null: one piece after another
   FactorPacking factor_packing{};          // null where the backend has none
   TileTable tiles{};                       // null where the operation is not elementwise; same results as its kernel
+  std::vector<Family> families{};
+  ChainTable chains{};
 };
 
 // The CPU. Its kernels are those of the best instruction set of the machine, or of the one that the environment

@@ -81,7 +81,9 @@ const Backend& cpu_backend() {
                    .kernels = tables.kernels,
                    .parallel_run = cpu::parallel_run,
                    .factor_packing = tables.factor_packing,
-                   .tiles = tables.tiles};
+                   .tiles = tables.tiles,
+                   .families = tables.families,
+                   .chains = tables.chains};
   }();
   return backend;
 }

@@ -149,14 +149,14 @@ void elementwise_kernel(const KernelCall& call) {
 
 // The same rows without a walk, for fused groups: strides of 0 or 1.
 template <class F, class T, std::size_t N>
-void tile(const void* const* inputs, const std::int64_t* strides, void* output, std::int64_t n) {
+void tile(const void* const* inputs, const std::int64_t* strides, void* const* outputs, std::int64_t n) {
   std::array<const T*, N> x;
   Offsets<N> stride;
   for (std::size_t i = 0; i < N; ++i) {
     x[i] = static_cast<const T*>(inputs[i]);
     stride[i] = strides[i];
   }
-  row<F>(static_cast<T*>(output), n, x, stride);
+  row<F>(static_cast<T*>(outputs[0]), n, x, stride);
 }
 
 // By dtype.
@@ -165,6 +165,36 @@ constexpr std::array<TileFunction, 3> tile_functions() {
   std::array<TileFunction, 3> functions{tile<F, float, N>, tile<F, double, N>, nullptr};
   if constexpr (accepts_integers<F>) functions[static_cast<std::size_t>(DType::Int64)] = tile<F, std::int64_t, N>;
   return functions;
+}
+
+// All members of a family at once. One text for every choice of outputs: what is not wanted costs little.
+template <class F, class T>
+void family_tile(const void* const* inputs, const std::int64_t*, void* const* outputs, std::int64_t n) {
+  const T* x = static_cast<const T*>(inputs[0]);
+  T* const to[] = {static_cast<T*>(outputs[0]), static_cast<T*>(outputs[1]), static_cast<T*>(outputs[2])};
+  const F f;
+  if constexpr (kPacksCompute<T>) {
+    constexpr std::int64_t lanes = kLanes<T>;
+    std::int64_t i = 0;
+    for (; i + lanes <= n; i += lanes)
+      f(load(x + i), [&](int k, Pack<T> y) {
+        if (to[k] != nullptr) store(to[k] + i, y);
+      });
+    const auto rest = static_cast<int>(n - i);
+    if (rest > 0)
+      f(load_part(x + i, rest), [&](int k, Pack<T> y) {
+        if (to[k] != nullptr) store_part(to[k] + i, y, rest);
+      });
+  } else {
+    for (std::int64_t i = 0; i < n; ++i)
+      f(x[i], [&](int k, T y) {
+        if (to[k] != nullptr) to[k][i] = y;
+      });
+  }
+}
+template <class F>
+constexpr std::array<TileFunction, 3> family_functions() {
+  return {family_tile<F, float>, family_tile<F, double>, nullptr};
 }
 
 // Towards zero for integers; numbers beyond their range become the nearest end of it, and NaN becomes 0.

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <span>
+#include <vector>
 
 #include "engine/backend.h"
 #include "engine/cpu/target.h"
@@ -16,6 +17,8 @@ struct Tables {
   std::array<Kernel, kOpCount> kernels{};
   TileTable tiles{};
   FactorPacking factor_packing{};
+  std::vector<Family> families{};
+  ChainTable chains{};
 };
 
 #define BRENIER_DECLARE_TABLES(target) \

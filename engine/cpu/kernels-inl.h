@@ -1,11 +1,12 @@
-// All kernel texts, in the order in which they use each other, and the table of this target. What is missing from the
-// table is either a view, which needs no kernel, or not supported here.
+// All kernel texts, in the order in which they use each other, and the tables of this target. What is missing from the
+// first is either a view, which needs no kernel, or not supported here.
 
 // clang-format off
 #include "engine/ops/functors-inl.h"
 #include "engine/cpu/walk-inl.h"
 #include "engine/cpu/dispatch-inl.h"
 #include "engine/cpu/elementwise-inl.h"
+#include "engine/cpu/chain-inl.h"
 #include "engine/cpu/shape-inl.h"
 #include "engine/cpu/reduce-inl.h"
 #include "engine/cpu/gemm_micro-inl.h"
@@ -61,6 +62,16 @@ inline TileTable tile_table() {
   return table;
 }
 
+inline std::vector<Family> families() {
+  return {{{OpCode::Softplus, OpCode::Sigmoid, OpCode::Count}, family_functions<LogisticFamily>()},
+          {{OpCode::LaplaceSoftplus, OpCode::LaplaceCdf, OpCode::Count}, family_functions<LaplaceFamily>()},
+          {{OpCode::GaussianSoftplus, OpCode::NormalCdf, OpCode::NormalPdf}, family_functions<GaussianFamily>()}};
+}
+
 Tables tables() {
-  return {.kernels = kernel_table(), .tiles = tile_table(), .factor_packing = {packed_factor_bytes, pack_factor}};
+  return {.kernels = kernel_table(),
+          .tiles = tile_table(),
+          .factor_packing = {packed_factor_bytes, pack_factor},
+          .families = families(),
+          .chains = chain_table()};
 }

@@ -46,6 +46,7 @@ struct Pack {
   friend BRENIER_INLINE Mask<T> operator>=(Pack a, Pack b) { return {R::less_equal(b.v, a.v)}; }
 
   friend BRENIER_INLINE Pack fma(Pack a, Pack b, Pack c) { return Pack(R::fma(a.v, b.v, c.v)); }  // a b + c
+  friend BRENIER_INLINE Pack mul_add(Pack a, Pack b, Pack c) { return fma(a, b, c); }
   friend BRENIER_INLINE Pack min(Pack a, Pack b) { return Pack(R::min(a.v, b.v)); }
   friend BRENIER_INLINE Pack max(Pack a, Pack b) { return Pack(R::max(a.v, b.v)); }
   friend BRENIER_INLINE Pack select(Mask<T> m, Pack yes, Pack no) { return Pack(R::blend(m.v, yes.v, no.v)); }
@@ -55,6 +56,9 @@ struct Pack {
   friend BRENIER_INLINE Pack abs(Pack a) { return Pack(R::abs(a.v)); }
   friend BRENIER_INLINE Pack copy_sign(Pack size, Pack sign) { return Pack(R::copy_sign(size.v, sign.v)); }
 };
+
+template <class T>
+inline constexpr bool is_single<Pack<T>> = is_single<T>;
 
 template <class T>
 inline constexpr int kLanes = Pack<T>::lanes;

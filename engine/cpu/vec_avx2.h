@@ -108,6 +108,7 @@ BRENIER_REGISTER(double, __m256d, DoubleBits, 53, 4, pd)
 #undef BRENIER_REGISTER
 
 #include "engine/cpu/pack-inl.h"
+#include "engine/cpu/vec_elementary-inl.h"
 #include "engine/cpu/vec_math-inl.h"
 #include "engine/cpu/vec_pow-inl.h"
 #include "engine/cpu/vec_trig-inl.h"

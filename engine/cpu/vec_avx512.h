@@ -81,6 +81,7 @@ BRENIER_REGISTER(double, __m512d, __mmask8, 8, pd)
 #undef BRENIER_REGISTER
 
 #include "engine/cpu/pack-inl.h"
+#include "engine/cpu/vec_elementary-inl.h"
 #include "engine/cpu/vec_math-inl.h"
 #include "engine/cpu/vec_pow-inl.h"
 #include "engine/cpu/vec_trig-inl.h"

@@ -8,34 +8,6 @@
 // coefficients rounded first and the others fitted again. tests/engine/vector_math_test.cpp holds the accuracy.
 // There are no branches: all lanes take all paths and choose at the end, so NaN and infinity pass through arithmetic.
 
-// c[First] + c[First + Step] z + c[First + 2 Step] z^2 + …
-template <int First, int Step, class V, int Count>
-BRENIER_INLINE V horner(V z, const double (&c)[Count]) {
-  if constexpr (First + Step < Count) {
-    return fma(horner<First + Step, Step>(z, c), z, V(c[First]));
-  } else {
-    return V(c[First]);
-  }
-}
-
-// c0 + c1 x + c2 x^2 + …, long ones in two or four interleaved chains: a chain waits for each of its steps.
-template <class V, class... Numbers>
-BRENIER_INLINE V polynomial(V x, Numbers... numbers) {
-  constexpr int count = sizeof...(Numbers);
-  const double c[] = {numbers...};
-  if constexpr (count < 6) {
-    return horner<0, 1>(x, c);
-  } else if constexpr (count < 14) {
-    const V x2 = x * x;
-    return fma(horner<1, 2>(x2, c), x, horner<0, 2>(x2, c));
-  } else {
-    const V x2 = x * x, x4 = x2 * x2;
-    const V low = fma(horner<1, 4>(x4, c), x, horner<0, 4>(x4, c));
-    const V high = fma(horner<3, 4>(x4, c), x, horner<2, 4>(x4, c));
-    return fma(high, x2, low);
-  }
-}
-
 // The rounding error of sum = a + b (Knuth).
 template <class V>
 BRENIER_INLINE V sum_error(V a, V b, V sum) {
@@ -43,20 +15,11 @@ BRENIER_INLINE V sum_error(V a, V b, V sum) {
   return (a - (sum - from_b)) + (b - from_b);
 }
 
-template <class T>
-inline constexpr bool is_float = std::is_same_v<T, float>;
-
 // Between low and high; NaN stays.
 template <class T>
 BRENIER_INLINE Pack<T> clamp(Pack<T> x, double low, double high) {
   return min(Pack<T>(high), max(Pack<T>(low), x));
 }
-
-// ln 2 in two parts. The high one leaves enough zeros for n high to be exact (Cody & Waite 1980).
-template <class T>
-inline constexpr double kLn2High = is_float<T> ? 0x1.62e4p-1 : 0x1.62e42feep-1;
-template <class T>
-inline constexpr double kLn2Low = is_float<T> ? 1.428606820309417232121e-6 : 1.908214929270587816144e-10;
 
 // x = n ln 2 + r + error, |r| <= ln(2)/2, n integral.
 template <class T>
@@ -71,21 +34,10 @@ BRENIER_INLINE Reduced<T> reduce_exponent(Pack<T> x) {
   return {n, r, fma(-n, Pack<T>(kLn2Low<T>), high - r)};
 }
 
-// (e^r - 1 - r)/r^2 for |r| <= ln(2)/2, relative to e^r: 2^-27.7 and 2^-57.9.
-template <class T>
-BRENIER_INLINE Pack<T> exp_tail(Pack<T> r) {
-  if constexpr (is_float<T>) {
-    return polynomial(r, 0.5, 0.166666657, 0.0416664667, 0.0083336439, 0.00139350398, 0.000196619789);
-  } else {
-    return polynomial(r, 0.50000000000000111, 0.1666666666666641, 0.041666666666529732, 0.00833333333349498,
-                      0.0013888888943758789, 0.0001984126950576047, 2.4801492950804459e-05, 2.7557586818814351e-06,
-                      2.7630305859655486e-07, 2.5000013831782201e-08);
-  }
-}
-// The same, relative to e^r - 1: 2^-31 and 2^-58.4.
+// (e^r - 1 - r)/r^2 for |r| <= ln(2)/2, relative to e^r - 1: 2^-31 and 2^-58.4.
 template <class T>
 BRENIER_INLINE Pack<T> expm1_tail(Pack<T> r) {
-  if constexpr (is_float<T>) {
+  if constexpr (is_single<T>) {
     return polynomial(r, 0.5, 0.166666657, 0.0416664667, 0.0083336439, 0.00139350398, 0.000196619789);
   } else {
     return polynomial(r, 0.50000000000000011, 0.16666666666666671, 0.041666666666652245, 0.0083333333333261306,
@@ -96,9 +48,9 @@ BRENIER_INLINE Pack<T> expm1_tail(Pack<T> r) {
 
 // e^x is 0 below and infinite above.
 template <class T>
-inline constexpr double kExpLow = is_float<T> ? -106 : -750;
+inline constexpr double kExpLow = is_single<T> ? -106 : -750;
 template <class T>
-inline constexpr double kExpHigh = is_float<T> ? 89 : 710;
+inline constexpr double kExpHigh = is_single<T> ? 89 : 710;
 
 template <class T>
 BRENIER_INLINE Pack<T> exp(Pack<T> x) {
@@ -121,7 +73,7 @@ BRENIER_INLINE TwoParts<T> expm1_parts(const Reduced<T>& x, Pack<T> power) {
 
 template <class T>
 BRENIER_INLINE Pack<T> expm1(Pack<T> x) {
-  constexpr double low = is_float<T> ? -20 : -40;  // -1 below
+  constexpr double low = is_single<T> ? -20 : -40;  // -1 below
   constexpr double max_power = std::numeric_limits<T>::max_exponent - 1;
   const Reduced<T> reduced = reduce_exponent(clamp(x, low, kExpHigh<T>));
   const Pack<T> power = scale(Pack<T>(1), min(reduced.n, Pack<T>(max_power)));
@@ -137,7 +89,7 @@ template <class T>
 BRENIER_INLINE Pack<T> log_of(Pack<T> f, Pack<T> e) {
   const Pack<T> half = Pack<T>(0.5) * f * f, low = e * Pack<T>(kLn2Low<T>);
   Pack<T> rest;
-  if constexpr (is_float<T>) {
+  if constexpr (is_single<T>) {
     const Pack<T> tail = polynomial(f, 0.333333403, -0.250001639, 0.199996054, -0.166552961, 0.142762378, -0.127277777,
                                     0.117006712, -0.0911622122, 0.0376731642);
     rest = fma(f * f * f, tail, low - half);
@@ -182,7 +134,7 @@ BRENIER_INLINE Pack<T> log1p(Pack<T> x) {
 // With t = e^(-2|x|) - 1, q = t/(2 + t) is -|tanh x|. What rounding takes from d = 2 + t is restored: 1/d = (1 - q)/2.
 template <class T>
 BRENIER_INLINE Pack<T> tanh(Pack<T> x) {
-  constexpr double low = is_float<T> ? -20 : -40;  // tanh = 1 beyond
+  constexpr double low = is_single<T> ? -20 : -40;  // tanh = 1 beyond
   const Reduced<T> reduced = reduce_exponent(max(Pack<T>(low), Pack<T>(-2) * abs(x)));
   const TwoParts<T> parts = expm1_parts(reduced, scale(Pack<T>(1), reduced.n));
   const Pack<T> two(2), t = parts.value + parts.error, d = two + t, lost = t - (d - two), q = t / d;
@@ -192,7 +144,7 @@ BRENIER_INLINE Pack<T> tanh(Pack<T> x) {
 // erf(x)/x - 1 as a polynomial of x^2. Single: |x| <= 0.92, 2^-30; double: |x| <= 1, 2^-54.8.
 template <class T>
 BRENIER_INLINE Pack<T> erf_tail(Pack<T> z) {
-  if constexpr (is_float<T>) {
+  if constexpr (is_single<T>) {
     return polynomial(z, 0.128379166, -0.376126289, 0.112836257, -0.0268557295, 0.00519239251, -0.000804951473,
                       7.99504851e-05);
   } else {
@@ -204,7 +156,7 @@ BRENIER_INLINE Pack<T> erf_tail(Pack<T> z) {
 // ln erfc(x), so that erf = 1 - e^…, relative to erf. Single: [0.9, 4], 2^-32; double: [1, 6], 2^-56.8.
 template <class T>
 BRENIER_INLINE Pack<T> log_erfc(Pack<T> x) {
-  if constexpr (is_float<T>) {
+  if constexpr (is_single<T>) {
     return polynomial(x, 0.000169206163, -1.12948847, -0.633400619, -0.108220749, 0.025080923, -0.00415640138,
                       0.000431430963, -2.08327274e-05);
   } else {
@@ -218,7 +170,7 @@ BRENIER_INLINE Pack<T> log_erfc(Pack<T> x) {
 
 template <class T>
 BRENIER_INLINE Pack<T> erf(Pack<T> x) {
-  constexpr double middle = is_float<T> ? 0.91 : 1, end = is_float<T> ? 4 : 6;  // 1 beyond
+  constexpr double middle = is_single<T> ? 0.91 : 1, end = is_single<T> ? 4 : 6;  // 1 beyond
   const Pack<T> small = fma(x, erf_tail(x * x), x);
   const auto [n, r, error] = reduce_exponent(log_erfc(min(Pack<T>(end), abs(x))));
   const Pack<T> large = Pack<T>(1) - scale(Pack<T>(1) + fma(r * r, exp_tail(r), r), n);
@@ -228,12 +180,12 @@ BRENIER_INLINE Pack<T> erf(Pack<T> x) {
 // e^(x^2) erfc(x) = w P(w - 5/32), w = 1/(x + 3). The constant of P in two parts, the rest divided by w - 5/32.
 // Single: x in [0.49, 10.3], 2^-28.8; double: x in [0.49, 28], 2^-56.1.
 template <class T>
-inline constexpr double kErfcxHigh = is_float<T> ? 1.0210263729095459 : 1.0210263338171548;
+inline constexpr double kErfcxHigh = is_single<T> ? 1.0210263729095459 : 1.0210263338171548;
 template <class T>
-inline constexpr double kErfcxLow = is_float<T> ? -3.9068769552841331e-08 : 9.4821968569754585e-17;
+inline constexpr double kErfcxLow = is_single<T> ? -3.9068769552841331e-08 : 9.4821968569754585e-17;
 template <class T>
 BRENIER_INLINE Pack<T> erfcx_slope(Pack<T> v) {
-  if constexpr (is_float<T>) {
+  if constexpr (is_single<T>) {
     return polynomial(v, 4.87883711, 19.2510529, 60.8336296, 143.983337, 210.338989, 2.22781467, -777.235535,
                       -1079.89246, 3012.46362);
   } else {
@@ -262,7 +214,7 @@ BRENIER_INLINE TwoParts<T> erfcx_parts(Pack<T> x) {
 // For x >= 0.85 as e^(-x^2) e^(x^2) erfc(x), with the rounding error of x^2; below as 1 - erf(x), and 2 - erfc(-x).
 template <class T>
 BRENIER_INLINE Pack<T> erfc(Pack<T> x) {
-  constexpr double end = is_float<T> ? 10.25 : 28;  // 0 beyond
+  constexpr double end = is_single<T> ? 10.25 : 28;  // 0 beyond
   const Pack<T> a = min(Pack<T>(end), abs(x)), square = a * a;
   const auto [n, r, error] = reduce_exponent(-square);
   const Pack<T> correction = error - fma(a, a, -square);

@@ -22,7 +22,7 @@ BRENIER_INLINE TwoParts<T> product(const TwoParts<T>& a, const TwoParts<T>& b) {
 // (2 artanh(s)/s - 2 - 2 z/3)/z^2 for z = s^2 <= 0.0401, relative to 2 artanh(s)/s: 2^-41 and 2^-69.
 template <class T>
 BRENIER_INLINE Pack<T> artanh_tail(Pack<T> z) {
-  if constexpr (is_float<T>) {
+  if constexpr (is_single<T>) {
     return polynomial(z, 0.399999946, 0.28572467, 0.221555293, 0.19920893);
   } else {
     return polynomial(z, 0.39999999999999719, 0.28571428571579977, 0.22222222190767163, 0.18181821569908227,
@@ -30,9 +30,9 @@ BRENIER_INLINE Pack<T> artanh_tail(Pack<T> z) {
   }
 }
 template <class T>
-inline constexpr double kTwoThirds = is_float<T> ? 0x1.555556p-1 : 0x1.5555555555555p-1;
+inline constexpr double kTwoThirds = is_single<T> ? 0x1.555556p-1 : 0x1.5555555555555p-1;
 template <class T>
-inline constexpr double kTwoThirdsError = is_float<T> ? -1.98682155172491548e-8 : 3.70074341541718826e-17;
+inline constexpr double kTwoThirdsError = is_single<T> ? -1.98682155172491548e-8 : 3.70074341541718826e-17;
 
 // ln(m 2^e) for m in [0.75, 1.5).
 template <class T>
@@ -52,7 +52,7 @@ BRENIER_INLINE TwoParts<T> log_parts(Pack<T> m, Pack<T> e) {
 // a^y for positive finite a and any y.
 template <class T>
 BRENIER_INLINE Pack<T> power_of_positive(Pack<T> a, Pack<T> y) {
-  constexpr double large = is_float<T> ? 0x1p40 : 0x1p80;  // beyond it all powers but those of 1 are 0 or infinite
+  constexpr double large = is_single<T> ? 0x1p40 : 0x1p80;  // beyond it all powers but those of 1 are 0 or infinite
   Pack<T> m, e;
   split(a, m, e);
   const TwoParts<T> x = product(log_parts(m, e), {clamp(y, -large, large), Pack<T>(0)});

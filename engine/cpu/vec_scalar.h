@@ -11,10 +11,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <type_traits>
+
+#include "engine/cpu/target.h"
 
 namespace brenier::cpu::scalar {
 
 #include "engine/cpu/scalar_vocabulary-inl.h"
+#include "engine/cpu/vec_elementary-inl.h"
 
 template <class T>
 struct PackOf {

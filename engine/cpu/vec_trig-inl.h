@@ -62,7 +62,7 @@ template <class T>
 BRENIER_INLINE Pack<T> sin_of(const Angle<T>& angle) {
   const Pack<T> r = angle.r, z = r * r;
   Pack<T> tail;
-  if constexpr (is_float<T>) {
+  if constexpr (is_single<T>) {
     tail = polynomial(z, -0.166666538, 0.00833210628, -0.000195078828);
   } else {
     tail = polynomial(z, -0.1666666666666663, 0.0083333333333218407, -0.00019841269829358509, 2.7557313538498521e-06,
@@ -76,7 +76,7 @@ template <class T>
 BRENIER_INLINE Pack<T> cos_of(const Angle<T>& angle) {
   const Pack<T> r = angle.r, z = r * r, half = Pack<T>(0.5) * z, one(1), y = one - half;
   Pack<T> tail;
-  if constexpr (is_float<T>) {
+  if constexpr (is_single<T>) {
     tail = polynomial(z, 0.0416666456, -0.00138873025, 2.44309776e-05);
   } else {
     tail = polynomial(z, 0.041666666666666595, -0.0013888888888873342, 2.4801587289002039e-05, -2.755731421701165e-07,

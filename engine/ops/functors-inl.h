@@ -150,16 +150,6 @@ struct LogCosh {
     return abs(x) + log1p(expm1(V(-2) * abs(x)) * V(0.5));
   }
 };
-struct Sigmoid {
-  // exp of a non-positive number only: nothing overflows, and both tails keep their relative accuracy. What rounding
-  // takes from 1 + e is restored to first order, with 1/(1 + e) near enough to 1 - e/2.
-  template <class V>
-  V operator()(V x) const {
-    const V e = exp(-abs(x)), d = V(1) + e, lost = e - (d - V(1));
-    const V y = select(x >= V(0), V(1), e) / d;
-    return y - y * (lost * (V(1) - V(0.5) * e));
-  }
-};
 struct Erf {
   template <class V>
   V operator()(V x) const {
@@ -179,50 +169,7 @@ struct Relu {
     return select(x <= V(0), V(0), x);
   }
 };
-struct Softplus {
-  // Shifted so that e^x cannot overflow.
-  template <class V>
-  V operator()(V x) const {
-    return select(x <= V(0), V(0), x) + log1p(exp(-abs(x)));
-  }
-};
-struct NormalPdf {
-  template <class V>
-  V operator()(V x) const {
-    return V(0.398942280401432677939946) * exp(V(-0.5) * x * x);
-  }
-};
-struct NormalCdf {
-  // Through erfc, so that the lower tail keeps its relative accuracy.
-  template <class V>
-  V operator()(V x) const {
-    return V(0.5) * erfc(V(-0.707106781186547524400844) * x);
-  }
-};
-struct GaussianSoftplus {
-  // For x < 0 the two terms, each off by about x^2 rounding errors through its exponent, cancel to pdf(x)/x^2: the
-  // relative error grows like (1 + x^2)^2 rounding errors.
-  // The clamp keeps -inf * 0 out; both factors have underflowed long before.
-  template <class V>
-  V operator()(V x) const {
-    const V bounded = select(x < V(-1e4), V(-1e4), x);
-    const V s = bounded * NormalCdf()(bounded) + NormalPdf()(bounded);
-    return select(s < V(0), V(0), s);
-  }
-};
-struct LaplaceCdf {
-  template <class V>
-  V operator()(V x) const {
-    const V half_tail = V(0.5) * exp(-abs(x));
-    return select(x >= V(0), V(1) - half_tail, half_tail);
-  }
-};
-struct LaplaceSoftplus {
-  template <class V>
-  V operator()(V x) const {
-    return select(x <= V(0), V(0), x) + V(0.5) * exp(-abs(x));
-  }
-};
+#include "engine/ops/softplus-inl.h"
 
 struct Add {
   template <class V>

@@ -17,7 +17,8 @@ void add(const Tensor& to, const char* summand, const Backend& backend) {
   constexpr std::int64_t kBothAdvance[2] = {1, 1};
   const void* const inputs[2] = {address_of(to), summand};
   const auto function = backend.tiles[static_cast<std::size_t>(OpCode::Add)][static_cast<std::size_t>(to.dtype())];
-  function(inputs, kBothAdvance, address_of(to), to.size());
+  void* const output = address_of(to);
+  function(inputs, kBothAdvance, &output, to.size());
 }
 
 OutputMode mode_of(const Graph& source, const RowAnalysis& analysis, NodeId id) {

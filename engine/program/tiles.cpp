@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "engine/backend.h"
 
@@ -58,21 +59,15 @@ void gather(char* to, const char* from, std::int64_t row_count, std::int64_t col
   if (row_stride == 0) repeat_row(to, row_bytes, total);
 }
 
-std::size_t index_in(std::span<const NodeId> members, NodeId id) {
-  return static_cast<std::size_t>(std::find(members.begin(), members.end(), id) - members.begin());
-}
+bool contains(std::span<const NodeId> list, NodeId id) { return std::find(list.begin(), list.end(), id) != list.end(); }
 
-// The arguments of member i that no later member reads, each once.
-std::vector<NodeId> last_reads(const Graph& graph, std::span<const NodeId> members, std::size_t i) {
-  std::vector<NodeId> result;
-  for (NodeId input : graph[members[i]].inputs) {
-    const auto reads = [&](NodeId member) {
-      const std::vector<NodeId>& inputs = graph[member].inputs;
-      return std::find(inputs.begin(), inputs.end(), input) != inputs.end();
-    };
-    const bool read_again = std::any_of(members.begin() + static_cast<std::ptrdiff_t>(i) + 1, members.end(), reads);
-    if (!read_again && std::find(result.begin(), result.end(), input) == result.end()) result.push_back(input);
-  }
+// Those of `members` that a family computes together for the argument of the first, by their place in the family; -1
+// where there is none.
+std::array<NodeId, 3> companions(const Graph& graph, std::span<const NodeId> members, const Family& family) {
+  std::array<NodeId, 3> result{-1, -1, -1};
+  for (NodeId id : members)
+    for (std::size_t k = 0; k < 3; ++k)
+      if (graph[id].op->code == family.members[k] && graph[id].inputs == graph[members[0]].inputs) result[k] = id;
   return result;
 }
 
@@ -83,12 +78,14 @@ TileGroup::TileGroup(const Graph& graph, std::span<const NodeId> members, const 
     : shape_(graph[members[0]].shape), element_bytes_(static_cast<std::int64_t>(size_of(graph[members[0]].dtype))) {
   for (NodeId member : members) {
     for (NodeId input : graph[member].inputs)
-      if (std::find(members.begin(), members.end(), input) == members.end()) add_operand(graph, input, plan, tensors);
+      if (!contains(members, input)) add_operand(graph, input, plan, tensors);
     if (plan.home_of(member) != Home::Tile) add_operand(graph, member, plan, tensors);
   }
   merge_axes();
   choose_tile();
   add_operations(graph, members, backend);
+  chain_ = backend.chains.functions[static_cast<std::size_t>(graph[members[0]].dtype)];
+  if (chain_) merge_chains(backend.chains);
 }
 
 const TileGroup::Operand* TileGroup::find(NodeId node) const {
@@ -140,34 +137,93 @@ void TileGroup::choose_tile() {
   }
 }
 
+// The first member of a family to read an argument brings the others along: all their results have places from then on.
 void TileGroup::add_operations(const Graph& graph, std::span<const NodeId> members, const Backend& backend) {
-  std::vector<Place> place_of(members.size()), free_registers;
-  const auto place = [&](NodeId id) {
-    const Operand* const operand = find(id);
-    return operand ? operand->place : place_of[index_in(members, id)];
+  std::vector<Place> place_of(graph.nodes.size(), kNowhere), free_registers;
+  for (const Operand& x : operands_) place_of[at(x.node)] = x.place;
+  const auto make_place = [&](NodeId id) {
+    if (id < 0 || find(id)) return id < 0 ? kNowhere : place_of[at(id)];
+    if (free_registers.empty()) {
+      free_registers.push_back(pointers_.size());
+      registers_.push_back(pointers_.size());
+      pointers_.push_back(nullptr);
+    }
+    place_of[at(id)] = free_registers.back();
+    free_registers.pop_back();
+    return place_of[at(id)];
   };
+  std::vector<NodeId> done;
   for (std::size_t i = 0; i < members.size(); ++i) {
     const Graph::Node& node = graph[members[i]];
-    if (!find(members[i])) {
-      if (free_registers.empty()) {
-        free_registers.push_back(pointers_.size());
-        registers_.push_back(pointers_.size());
-        pointers_.push_back(nullptr);
-      }
-      place_of[i] = free_registers.back();
-      free_registers.pop_back();
-    }
-    Operation operation{.count = node.inputs.size(), .inputs = {}, .strides = {1, 1, 1}, .output = place(members[i])};
-    operation.function = backend.tiles[static_cast<std::size_t>(node.op->code)][static_cast<std::size_t>(node.dtype)];
+    const auto dtype = static_cast<std::size_t>(node.dtype);
+    Operation operation{.code = node.op->code,
+                        .function = backend.tiles[static_cast<std::size_t>(node.op->code)][dtype]};
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       const Operand* const operand = find(node.inputs[k]);
-      operation.inputs[k] = place(node.inputs[k]);
-      if (operand && operand->access == Access::Repeated) operation.strides[k] = 0;
+      operation.inputs[k] = place_of[at(node.inputs[k])];
+      operation.strides[k] = operand && operand->access == Access::Repeated ? 0 : 1;
     }
-    operations_.push_back(operation);
-    for (NodeId input : last_reads(graph, members, i))
-      if (!find(input)) free_registers.push_back(place(input));
+    std::array<NodeId, 3> results{members[i], -1, -1};
+    for (const Family& family : backend.families) {
+      const std::array<NodeId, 3> together = companions(graph, members.subspan(i), family);
+      if (!contains(together, members[i]) || std::count(together.begin(), together.end(), -1) > 1) continue;
+      if (!family.functions[dtype] || operation.strides[0] == 0) continue;
+      operation.function = family.functions[dtype];
+      results = together;
+    }
+    if (!contains(done, members[i])) {
+      for (std::size_t k = 0; k < 3; ++k) operation.outputs[k] = make_place(results[k]);
+      done.insert(done.end(), results.begin(), results.end());
+      operations_.push_back(operation);
+    }
+    const std::span<const NodeId> later = members.subspan(i + 1);
+    for (NodeId input : node.inputs) {
+      const auto reads = [&](NodeId id) { return contains(graph[id].inputs, input); };
+      if (find(input) || place_of[at(input)] == kNowhere || std::any_of(later.begin(), later.end(), reads)) continue;
+      free_registers.push_back(std::exchange(place_of[at(input)], kNowhere));
+    }
   }
+}
+
+// Operations that each read the result of the one before, in one argument, become one.
+void TileGroup::merge_chains(const ChainTable& chains) {
+  const auto continues = [&](const Operation& a, const Operation& b) {
+    const Place y = a.outputs[0];
+    return chains.codes[static_cast<std::size_t>(a.code)] && chains.codes[static_cast<std::size_t>(b.code)] &&
+           (b.inputs[0] == y) != (b.inputs[1] == y);
+  };
+  std::vector<Operation> merged;
+  for (std::size_t begin = 0, end; begin < operations_.size(); begin = end) {
+    for (end = begin + 1; end < operations_.size() && continues(operations_[end - 1], operations_[end]);) ++end;
+    merged.push_back(end == begin + 1 ? operations_[begin] : chain_of(begin, end));
+  }
+  operations_ = std::move(merged);
+}
+
+TileGroup::Operation TileGroup::chain_of(std::size_t begin, std::size_t end) const {
+  Operation chain = operations_[begin];
+  Place y = chain.inputs[0];
+  for (std::size_t i = begin; i < end; ++i) {
+    const Operation& operation = operations_[i];
+    const bool first = i > begin && operation.inputs[1] == y;  // the operand
+    const std::size_t operand = first ? 0 : 1;
+    y = operation.outputs[0];
+    chain.links.push_back({operation.code, first, nullptr, operation.strides[operand], nullptr});
+    chain.operands.push_back(operation.inputs[operand]);
+    chain.results.push_back(i + 1 == end || is_needed_after(y, i + 1) ? y : kNowhere);
+  }
+  return chain;
+}
+
+// Whether a value is read after an operation, or outside the group.
+bool TileGroup::is_needed_after(Place place, std::size_t operation) const {
+  if (std::find(registers_.begin(), registers_.end(), place) == registers_.end()) return true;
+  for (std::size_t i = operation + 1; i < operations_.size(); ++i) {
+    const auto has = [&](const std::array<Place, 3>& list) { return std::count(list.begin(), list.end(), place) > 0; };
+    if (has(operations_[i].inputs)) return true;
+    if (has(operations_[i].outputs)) return false;
+  }
+  return false;
 }
 
 void TileGroup::run(char* scratch) {
@@ -199,12 +255,25 @@ void TileGroup::run_plane() {
       const std::int64_t row_count = std::min(tile_rows_, rows() - row);
       const std::int64_t col_count = std::min(tile_cols_, cols() - col);
       for (Operand& x : operands_) load(x, row, col, row_count, col_count);
-      for (const Operation& operation : operations_) {
-        const void* inputs[3];
-        for (std::size_t i = 0; i < operation.count; ++i) inputs[i] = pointers_[operation.inputs[i]];
-        operation.function(inputs, operation.strides.data(), pointers_[operation.output], row_count * col_count);
-      }
+      for (Operation& operation : operations_) run_operation(operation, row_count * col_count);
     }
+}
+
+void TileGroup::run_operation(Operation& operation, std::int64_t count) {
+  if (!operation.links.empty()) {
+    for (std::size_t i = 0; i < operation.links.size(); ++i) {
+      operation.links[i].operand = pointers_[operation.operands[i]];
+      operation.links[i].result = pointers_[operation.results[i]];
+    }
+    return chain_({pointers_[operation.inputs[0]], operation.strides[0]}, operation.links, count);
+  }
+  const void* inputs[3];
+  void* outputs[3];
+  for (std::size_t i = 0; i < 3; ++i) {
+    inputs[i] = pointers_[operation.inputs[i]];
+    outputs[i] = pointers_[operation.outputs[i]];
+  }
+  operation.function(inputs, operation.strides.data(), outputs, count);
 }
 
 void TileGroup::load(Operand& x, std::int64_t row, std::int64_t col, std::int64_t row_count, std::int64_t col_count) {

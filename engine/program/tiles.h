@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/backend.h"
 #include "engine/program/plan.h"
 
 namespace brenier {
@@ -35,6 +36,7 @@ class TileGroup {
   static constexpr std::size_t kRegisterBytes = 4096;  // eight of them fill a 32 KiB L1 cache
   using ByAxis = std::array<std::int64_t, kMaxRank>;
   using Place = std::size_t;  // into pointers_: where the current tile of a value begins
+  static constexpr Place kNowhere = 0;
 
   enum class Access { Direct, Repeated, Gathered };
   // What lies in memory: arguments from outside, and results that are used outside.
@@ -48,18 +50,24 @@ class TileGroup {
     const char* gathered = nullptr;  // what the register holds, and how much of it
     std::int64_t gathered_count = 0;
   };
+  // One operation, several members of a family on one argument, or a chain, whose links get their pointers anew for
+  // every tile.
   struct Operation {
+    OpCode code{};
     TileFunction function = nullptr;
-    std::size_t count;  // of inputs
-    std::array<Place, 3> inputs;
-    std::array<std::int64_t, 3> strides;
-    Place output;
+    std::array<Place, 3> inputs{}, outputs{};  // kNowhere where there is none; a chain starts from inputs[0]
+    std::array<std::int64_t, 3> strides{};     // of the inputs
+    std::vector<ChainLink> links{};
+    std::vector<Place> operands{}, results{};  // of the links
   };
 
   void add_operand(const Graph& graph, NodeId node, const Plan& plan, const std::vector<Tensor>& tensors);
   void merge_axes();
   void choose_tile();
   void add_operations(const Graph& graph, std::span<const NodeId> members, const Backend& backend);
+  void merge_chains(const ChainTable& chains);
+  Operation chain_of(std::size_t begin, std::size_t end) const;
+  bool is_needed_after(Place place, std::size_t operation) const;
   const Operand* find(NodeId node) const;
 
   std::int64_t rows() const { return rank_ > 1 ? length_[at(rank_ - 2)] : 1; }
@@ -67,6 +75,7 @@ class TileGroup {
   std::int64_t row_stride(const Operand& x) const { return rank_ > 1 ? x.stride[at(rank_ - 2)] : 0; }
   std::int64_t col_stride(const Operand& x) const { return x.stride[at(rank_ - 1)]; }
   void run_plane();
+  void run_operation(Operation& operation, std::int64_t count);
   void load(Operand& x, std::int64_t row, std::int64_t col, std::int64_t row_count, std::int64_t col_count);
   bool next_plane(ByAxis& index);
 
@@ -79,8 +88,9 @@ class TileGroup {
   bool gathers_ = false;
   std::vector<Operand> operands_;
   std::vector<Operation> operations_;
+  void (*chain_)(const ChainStart& start, std::span<const ChainLink> links, std::int64_t n) = nullptr;
   std::vector<Place> registers_;  // the places that point into scratch memory
-  std::vector<char*> pointers_;
+  std::vector<char*> pointers_{nullptr};
 };
 
 }  // namespace brenier
