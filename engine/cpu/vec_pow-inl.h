@@ -21,7 +21,7 @@ BRENIER_INLINE TwoParts<T> product(const TwoParts<T>& a, const TwoParts<T>& b) {
 
 // (2 artanh(s)/s - 2 - 2 z/3)/z^2 for z = s^2 <= 0.0401, relative to 2 artanh(s)/s: 2^-41 and 2^-69.
 template <class T>
-BRENIER_INLINE Pack<T> artanh_tail(Pack<T> z) {
+BRENIER_INLINE Pack<T> pow_artanh_tail(Pack<T> z) {
   if constexpr (is_single<T>) {
     return polynomial(z, 0.399999946, 0.28572467, 0.221555293, 0.19920893);
   } else {
@@ -41,7 +41,7 @@ BRENIER_INLINE TwoParts<T> log_parts(Pack<T> m, Pack<T> e) {
   const Pack<T> remainder = fma(-quotient, f - (d - two), fma(-quotient, d, f));
   const TwoParts<T> s{quotient, remainder * inverse};
   const TwoParts<T> z = product(s, s);
-  const Pack<T> slope = fma(z.value, artanh_tail(z.value), Pack<T>(kTwoThirdsError<T>));
+  const Pack<T> slope = fma(z.value, pow_artanh_tail(z.value), Pack<T>(kTwoThirdsError<T>));
   const TwoParts<T> cubic = product(s, product(z, fast_sum(Pack<T>(kTwoThirds<T>), slope)));
   const TwoParts<T> log_m = fast_sum(two * s.value, cubic.value);
   const TwoParts<T> sum = fast_sum(e * Pack<T>(kLn2High<T>), log_m.value);

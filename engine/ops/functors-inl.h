@@ -144,12 +144,6 @@ struct Tanh {
     return tanh(x);
   }
 };
-struct LogCosh {
-  template <class V>
-  V operator()(V x) const {
-    return abs(x) + log1p(expm1(V(-2) * abs(x)) * V(0.5));
-  }
-};
 struct Erf {
   template <class V>
   V operator()(V x) const {

@@ -35,6 +35,15 @@ void count_call(const void* const* inputs, const std::int64_t* strides, void* co
   counted(inputs, strides, outputs, n);
 }
 
+// The CPU with the function of one family and dtype counted. Blocks of memory remember their backend, hence a static.
+const Backend& counting_backend(std::size_t family, DType dtype) {
+  static Backend backend;
+  backend = cpu_backend();
+  counted = std::exchange(backend.families[family].functions[static_cast<std::size_t>(dtype)], count_call);
+  calls = 0;
+  return backend;
+}
+
 // Two tiles, the second with a part of a pack at its end; all sizes of arguments, and what is not finite.
 template <class T>
 std::vector<T> numbers() {
@@ -62,10 +71,7 @@ std::vector<Tensor> run_compiled(const std::vector<Operation>& operations, const
 
 template <class T>
 void check_members(std::size_t family, unsigned wanted) {
-  Backend backend = cpu_backend();
-  TileFunction& function = backend.families[family].functions[static_cast<std::size_t>(dtype_of<T>())];
-  counted = std::exchange(function, count_call);
-  calls = 0;
+  const Backend& backend = counting_backend(family, dtype_of<T>());
   std::vector<Operation> operations;
   for (std::size_t k = 0; k < 3; ++k) {
     const OpCode member = backend.families[family].members[k];
@@ -90,9 +96,7 @@ TEST_SUITE("program") {
   }
 
   TEST_CASE("members that read different arguments are computed apart") {
-    Backend backend = cpu_backend();
-    counted = std::exchange(backend.families[2].functions[static_cast<std::size_t>(DType::Float64)], count_call);
-    calls = 0;
+    const Backend& backend = counting_backend(2, DType::Float64);
     Tensor x = Tensor::uninitialized({3}, DType::Float64, backend);
     for (int i = 0; i < 3; ++i) x.mutable_data<double>()[i] = i;
     Tape tape({.recording_program = true});
