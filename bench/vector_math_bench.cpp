@@ -71,7 +71,7 @@ void register_kernel(const Case& row, DType dtype, const cpu::InstructionSet& is
   });
 }
 
-void register_family(const Family& family, DType dtype, const cpu::InstructionSet& isa) {
+void register_family(const OpFamily& family, DType dtype, const cpu::InstructionSet& isa) {
   const std::string name = str("vector/", name_of(family.members[0]), "_family/", short_name(dtype), "/", isa.name);
   const TileFunction function = family.functions[static_cast<std::size_t>(dtype)];
   benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
@@ -118,7 +118,7 @@ void register_vector_math() {
   }
   for (const cpu::InstructionSet& isa : cpu::instruction_sets()) {
     if (!isa.supported) continue;
-    for (const Family& family : isa.tables().families) {
+    for (const OpFamily& family : isa.tables().families) {
       for (const DType dtype : {DType::Float32, DType::Float64}) register_family(family, dtype, isa);
     }
   }

@@ -54,7 +54,7 @@ using TileFunction = void (*)(const void* const* inputs, const std::int64_t* str
 using TileTable = std::array<std::array<TileFunction, 3>, kOpCount>;  // by operation and dtype
 
 // Operations of one argument that share most of their work, such as a softplus and its derivatives.
-struct Family {
+struct OpFamily {
   std::array<OpCode, 3> members{};          // OpCode::Count where it has fewer
   std::array<TileFunction, 3> functions{};  // by dtype; output i is that of members[i], null where it is not wanted.
                                             // The argument has stride 1. Same results as the members' own functions.
@@ -96,7 +96,7 @@ struct Backend {
   ParallelRun parallel_run = nullptr;      // null: one piece after another
   FactorPacking factor_packing{};          // null where the backend has none
   TileTable tiles{};                       // null where the operation is not elementwise; same results as its kernel
-  std::vector<Family> families{};
+  std::vector<OpFamily> families{};
   ChainTable chains{};
 };
 

@@ -17,7 +17,7 @@ struct Tables {
   std::array<Kernel, kOpCount> kernels{};
   TileTable tiles{};
   FactorPacking factor_packing{};
-  std::vector<Family> families{};
+  std::vector<OpFamily> families{};
   ChainTable chains{};
 };
 

@@ -62,7 +62,7 @@ inline TileTable tile_table() {
   return table;
 }
 
-inline std::vector<Family> families() {
+inline std::vector<OpFamily> families() {
   return {{{OpCode::Softplus, OpCode::Sigmoid, OpCode::Count}, family_functions<LogisticFamily>()},
           {{OpCode::LaplaceSoftplus, OpCode::LaplaceCdf, OpCode::Count}, family_functions<LaplaceFamily>()},
           {{OpCode::GaussianSoftplus, OpCode::NormalCdf, OpCode::NormalPdf}, family_functions<GaussianFamily>()}};

@@ -63,7 +63,7 @@ bool contains(std::span<const NodeId> list, NodeId id) { return std::find(list.b
 
 // Those of `members` that a family computes together for the argument of the first, by their place in the family; -1
 // where there is none.
-std::array<NodeId, 3> companions(const Graph& graph, std::span<const NodeId> members, const Family& family) {
+std::array<NodeId, 3> companions(const Graph& graph, std::span<const NodeId> members, const OpFamily& family) {
   std::array<NodeId, 3> result{-1, -1, -1};
   for (NodeId id : members)
     for (std::size_t k = 0; k < 3; ++k)
@@ -164,7 +164,7 @@ void TileGroup::add_operations(const Graph& graph, std::span<const NodeId> membe
       operation.strides[k] = operand && operand->access == Access::Repeated ? 0 : 1;
     }
     std::array<NodeId, 3> results{members[i], -1, -1};
-    for (const Family& family : backend.families) {
+    for (const OpFamily& family : backend.families) {
       const std::array<NodeId, 3> together = companions(graph, members.subspan(i), family);
       if (!contains(together, members[i]) || std::count(together.begin(), together.end(), -1) > 1) continue;
       if (!family.functions[dtype] || operation.strides[0] == 0) continue;
