@@ -30,12 +30,12 @@ BRENIER_INLINE V artanh_tail(V z) {
   }
 }
 
-// ln(1 + e) = 2 artanh(s) with s = e/(2 + e), for e in [0, 1]. What rounding takes from d = 2 + e is restored:
-// 1/d = (1 - s)/2.
+// ln(1 + e) = 2 artanh(s) with s = e/(2 + e), for e in [0, 1]. What rounding takes from the sum and the quotient shows
+// in e - s (2 + e), where e - 2 s is exact (Sterbenz), and is restored: 1/(2 + e) = (1 - s)/2.
 template <class V>
 BRENIER_INLINE V log1p_of_fraction(V e) {
-  const V d = V(2) + e, lost = e - (d - V(2)), s = e / d, z = s * s;
-  return fma(s, fma(-lost, V(1) - s, z * artanh_tail(z)), s + s);
+  const V s = e / (V(2) + e), twice = s + s, z = s * s, lost = fma(-s, e, e - twice);
+  return fma(s * z, artanh_tail(z), lost * (V(1) - s)) + twice;
 }
 
 // e^-|x| does not overflow, and both tails of the distribution function keep their relative accuracy. What rounding
@@ -166,7 +166,7 @@ BRENIER_INLINE GaussianParts<V> gaussian_parts(V x) {
   const V r = fma(V(-0.5) * a, a, -shift) - mul_add(n, V(kLn2Low<V>), V(low));
   const V t = mul_add(r * r, exp_tail(r), r), power = scale(one, n);
 
-  const V lost = fma(-a, m, one - s), corrected = mul_add(lost, one + t, t);
+  const V lost = fma(-a, m, one) - s, corrected = mul_add(lost, one + t, t);
   const V tail = mul_add(m, corrected, m) * power;
   const V outer = select(x < V(0), tail, one - tail), central = mul_add(x, central_slope(square), V(0.5));
   return {mul_add(mul_add(s, t, s), power, max(x, V(0))), select(a < V(0.75), central, outer),
