@@ -145,6 +145,27 @@ T reduce_one(const T* x, const Walk<1>& reduced) {
 inline constexpr int kTileWidth = 128;
 inline constexpr std::int64_t kRowBlock = 32;
 
+// out[j] = out[j] and the operands' j-th numbers, combined in pairs.
+template <class R, class T, class Operand>
+void combine_row(T* out, int width, Operand a) {
+  int j = 0;
+  if constexpr (kPacksCompute<T> && std::is_same_v<Operand, Contiguous<T>>) {
+    for (; j + kLanes<T> <= width; j += kLanes<T>) store(out + j, R::combine(load(out + j), a.pack(j)));
+  }
+  for (; j < width; ++j) out[j] = R::combine(out[j], a[j]);
+}
+template <class R, class T, class Operand>
+void combine_four_rows(T* out, int width, Operand a, Operand b, Operand c, Operand d) {
+  int j = 0;
+  if constexpr (kPacksCompute<T> && std::is_same_v<Operand, Contiguous<T>>) {
+    for (; j + kLanes<T> <= width; j += kLanes<T>) {
+      const auto four = R::combine(R::combine(a.pack(j), b.pack(j)), R::combine(c.pack(j), d.pack(j)));
+      store(out + j, R::combine(load(out + j), four));
+    }
+  }
+  for (; j < width; ++j) out[j] = R::combine(out[j], R::combine(R::combine(a[j], b[j]), R::combine(c[j], d[j])));
+}
+
 // `count` rows, spaced `row_stride`, combined into one. Four rows at a time, so that the result is loaded less often.
 template <class R, class T, class MakeOperand>
 void reduce_rows(T* __restrict out, int width, const T* x, std::int64_t row_stride, std::int64_t count,
@@ -154,16 +175,10 @@ void reduce_rows(T* __restrict out, int width, const T* x, std::int64_t row_stri
   std::int64_t r = 1;
   for (; r + 4 <= count; r += 4) {
     const T* row = x + r * row_stride;
-    const auto a = operand(row), b = operand(row + row_stride);
-    const auto c = operand(row + 2 * row_stride), d = operand(row + 3 * row_stride);
-    for (int j = 0; j < width; ++j) {
-      out[j] = R::combine(out[j], R::combine(R::combine(a[j], b[j]), R::combine(c[j], d[j])));
-    }
+    combine_four_rows<R>(out, width, operand(row), operand(row + row_stride), operand(row + 2 * row_stride),
+                         operand(row + 3 * row_stride));
   }
-  for (; r < count; ++r) {
-    const auto row = operand(x + r * row_stride);
-    for (int j = 0; j < width; ++j) out[j] = R::combine(out[j], row[j]);
-  }
+  for (; r < count; ++r) combine_row<R>(out, width, operand(x + r * row_stride));
 }
 
 // `width` results side by side in x, spaced `lane_stride`.

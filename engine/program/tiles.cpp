@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "engine/backend.h"
@@ -31,6 +32,14 @@ void copy_short_row(char* to, const char* from, std::int64_t bytes) {
   }
 }
 
+// One element again and again.
+template <std::size_t Bytes>
+void fill(char* to, const char* from, std::int64_t count) {
+  std::conditional_t<Bytes == 4, std::uint32_t, std::uint64_t> element;
+  std::memcpy(&element, from, Bytes);
+  for (std::int64_t i = 0; i < count; ++i) std::memcpy(to + i * static_cast<std::int64_t>(Bytes), &element, Bytes);
+}
+
 // The first `row` bytes again and again: `total` bytes in all, by doubling what there is.
 void repeat_row(char* to, std::int64_t row, std::int64_t total) {
   for (std::int64_t done = row; done < total; done *= 2)
@@ -51,6 +60,8 @@ void gather(char* to, const char* from, std::int64_t row_count, std::int64_t col
       copy_short_row(row, from, row_bytes);
     } else if (dense) {
       std::memcpy(row, from, static_cast<std::size_t>(row_bytes));
+    } else if (col_stride == 0) {
+      fill<Bytes>(row, from, col_count);
     } else {
       for (std::int64_t col = 0; col < col_count; ++col)
         std::memcpy(row + col * static_cast<std::int64_t>(Bytes), from + col * col_stride, Bytes);
