@@ -45,7 +45,7 @@ RowLoop::RowLoop(const Graph& source, const RowAnalysis& analysis, const StageGr
       imports_(stage.imports),
       exports_(stage.exports) {
   for (NodeId id : exports_) modes_.push_back(mode_of(source, analysis, id));
-  const StageGraph for_tile = with_tile(source, analysis, stage, tile);
+  const Graph for_tile = fuse(with_tile(source, analysis, stage, tile).graph, backend);
   const std::int64_t chains = std::clamp<std::int64_t>(tile_count_ / kTilesPerChain, 1, kMaxChains);
   for (std::int64_t number = 0; number < chains; ++number) {
     Chain chain{compiled(for_tile), std::vector<Tensor>(exports_.size()), std::vector<char*>(imports_.size()),
@@ -55,7 +55,8 @@ RowLoop::RowLoop(const Graph& source, const RowAnalysis& analysis, const StageGr
         chain.sums[i] = Tensor::uninitialized(source[exports_[i]].shape, source[exports_[i]].dtype, backend);
     chains_.push_back(std::move(chain));
   }
-  if (const std::int64_t rest = analysis.rows % tile) tail_ = compiled(with_tile(source, analysis, stage, rest));
+  if (const std::int64_t rest = analysis.rows % tile)
+    tail_ = compiled(fuse(with_tile(source, analysis, stage, rest).graph, backend));
   if (backend.factor_packing.bytes) find_factors();
 }
 
@@ -87,8 +88,8 @@ void RowLoop::pack_factors(std::span<const Tensor> values) {
   }
 }
 
-std::unique_ptr<Executable> RowLoop::compiled(const StageGraph& stage) const {
-  return std::make_unique<Executable>(fuse(stage.graph, backend_), row_major(stage.graph), backend_, modes_);
+std::unique_ptr<Executable> RowLoop::compiled(const Graph& fused) const {
+  return std::make_unique<Executable>(fused, row_major(fused), backend_, modes_);
 }
 
 std::size_t RowLoop::bytes() const {

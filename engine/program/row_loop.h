@@ -49,7 +49,7 @@ class RowLoop {
 
   void find_factors();
   void pack_factors(std::span<const Tensor> values);
-  std::unique_ptr<Executable> compiled(const StageGraph& stage) const;
+  std::unique_ptr<Executable> compiled(const Graph& fused) const;
   void run_chain(std::size_t number, std::span<const Tensor> values, double* seconds);
   void run_tile(std::size_t number, std::int64_t row, bool first, std::span<const Tensor> values, double* seconds);
   void add_chains(std::span<const Tensor> values);
