@@ -2,11 +2,9 @@
 #include "engine/program/tiles.h"
 
 #include <algorithm>
-#include <cstring>
-#include <type_traits>
 #include <utility>
 
-#include "engine/backend.h"
+#include "engine/program/gather.h"
 
 namespace brenier {
 
@@ -17,58 +15,6 @@ char* address_of(const Tensor& x) {
 }
 
 namespace {
-
-constexpr std::int64_t kShortRow = 256;  // bytes; a call of memcpy for each row costs more than the copy
-
-// A short row of at least one chunk, in chunks that may overlap at its end.
-void copy_short_row(char* to, const char* from, std::int64_t bytes) {
-  struct Chunk {
-    char bytes[16];
-  };
-  constexpr auto size = static_cast<std::int64_t>(sizeof(Chunk));
-  for (std::int64_t i = 0; i < bytes; i += size) {
-    const std::int64_t start = std::min(i, bytes - size);
-    std::memcpy(to + start, from + start, sizeof(Chunk));
-  }
-}
-
-// One element again and again.
-template <std::size_t Bytes>
-void fill(char* to, const char* from, std::int64_t count) {
-  std::conditional_t<Bytes == 4, std::uint32_t, std::uint64_t> element;
-  std::memcpy(&element, from, Bytes);
-  for (std::int64_t i = 0; i < count; ++i) std::memcpy(to + i * static_cast<std::int64_t>(Bytes), &element, Bytes);
-}
-
-// The first `row` bytes again and again: `total` bytes in all, by doubling what there is.
-void repeat_row(char* to, std::int64_t row, std::int64_t total) {
-  for (std::int64_t done = row; done < total; done *= 2)
-    std::memcpy(to + done, to, static_cast<std::size_t>(std::min(done, total - done)));
-}
-
-// row_count x col_count elements of `Bytes` bytes, strides in bytes, to consecutive ones.
-template <std::size_t Bytes>
-void gather(char* to, const char* from, std::int64_t row_count, std::int64_t col_count, std::int64_t row_stride,
-            std::int64_t col_stride) {
-  const std::int64_t row_bytes = col_count * static_cast<std::int64_t>(Bytes), total = row_count * row_bytes;
-  if (row_stride == 0) row_count = 1;
-  const bool dense = col_stride == static_cast<std::int64_t>(Bytes);
-  const bool short_rows = dense && row_bytes >= 16 && row_bytes <= kShortRow;
-  char* row = to;
-  for (std::int64_t i = 0; i < row_count; ++i, from += row_stride, row += row_bytes) {
-    if (short_rows) {
-      copy_short_row(row, from, row_bytes);
-    } else if (dense) {
-      std::memcpy(row, from, static_cast<std::size_t>(row_bytes));
-    } else if (col_stride == 0) {
-      fill<Bytes>(row, from, col_count);
-    } else {
-      for (std::int64_t col = 0; col < col_count; ++col)
-        std::memcpy(row + col * static_cast<std::int64_t>(Bytes), from + col * col_stride, Bytes);
-    }
-  }
-  if (row_stride == 0) repeat_row(to, row_bytes, total);
-}
 
 bool contains(std::span<const NodeId> list, NodeId id) { return std::find(list.begin(), list.end(), id) != list.end(); }
 
@@ -148,52 +94,62 @@ void TileGroup::choose_tile() {
   }
 }
 
+// The operation of the first of `members`, or, if it belongs to a family, of all that read the same argument.
+TileGroup::Operation TileGroup::operation_of(const Graph& graph, std::span<const NodeId> members,
+                                             const std::vector<Place>& place_of, const Backend& backend,
+                                             std::array<NodeId, 3>& results) const {
+  const Graph::Node& node = graph[members[0]];
+  const auto dtype = static_cast<std::size_t>(node.dtype);
+  Operation operation{.code = node.op->code, .function = backend.tiles[static_cast<std::size_t>(node.op->code)][dtype]};
+  for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+    const Operand* const operand = find(node.inputs[k]);
+    operation.inputs[k] = place_of[at(node.inputs[k])];
+    operation.strides[k] = operand && operand->access == Access::Repeated ? 0 : 1;
+  }
+  results = {members[0], -1, -1};
+  for (const OpFamily& family : backend.families) {
+    const std::array<NodeId, 3> together = companions(graph, members, family);
+    if (!contains(together, members[0]) || std::count(together.begin(), together.end(), -1) > 1) continue;
+    if (!family.functions[dtype] || operation.strides[0] == 0) continue;
+    operation.function = family.functions[dtype];
+    results = together;
+  }
+  return operation;
+}
+
 // The first member of a family to read an argument brings the others along: all their results have places from then on.
+// A value inside the group has a register from the operation that makes it to the last one that reads it.
 void TileGroup::add_operations(const Graph& graph, std::span<const NodeId> members, const Backend& backend) {
   std::vector<Place> place_of(graph.nodes.size(), kNowhere), free_registers;
   for (const Operand& x : operands_) place_of[at(x.node)] = x.place;
   const auto make_place = [&](NodeId id) {
     if (id < 0 || find(id)) return id < 0 ? kNowhere : place_of[at(id)];
-    if (free_registers.empty()) {
-      free_registers.push_back(pointers_.size());
-      registers_.push_back(pointers_.size());
-      pointers_.push_back(nullptr);
-    }
+    if (free_registers.empty()) free_registers.push_back(add_register());
     place_of[at(id)] = free_registers.back();
     free_registers.pop_back();
     return place_of[at(id)];
   };
   std::vector<NodeId> done;
   for (std::size_t i = 0; i < members.size(); ++i) {
-    const Graph::Node& node = graph[members[i]];
-    const auto dtype = static_cast<std::size_t>(node.dtype);
-    Operation operation{.code = node.op->code,
-                        .function = backend.tiles[static_cast<std::size_t>(node.op->code)][dtype]};
-    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-      const Operand* const operand = find(node.inputs[k]);
-      operation.inputs[k] = place_of[at(node.inputs[k])];
-      operation.strides[k] = operand && operand->access == Access::Repeated ? 0 : 1;
-    }
-    std::array<NodeId, 3> results{members[i], -1, -1};
-    for (const OpFamily& family : backend.families) {
-      const std::array<NodeId, 3> together = companions(graph, members.subspan(i), family);
-      if (!contains(together, members[i]) || std::count(together.begin(), together.end(), -1) > 1) continue;
-      if (!family.functions[dtype] || operation.strides[0] == 0) continue;
-      operation.function = family.functions[dtype];
-      results = together;
-    }
     if (!contains(done, members[i])) {
-      for (std::size_t k = 0; k < 3; ++k) operation.outputs[k] = make_place(results[k]);
+      std::array<NodeId, 3> results;
+      operations_.push_back(operation_of(graph, members.subspan(i), place_of, backend, results));
+      for (std::size_t k = 0; k < 3; ++k) operations_.back().outputs[k] = make_place(results[k]);
       done.insert(done.end(), results.begin(), results.end());
-      operations_.push_back(operation);
     }
     const std::span<const NodeId> later = members.subspan(i + 1);
-    for (NodeId input : node.inputs) {
+    for (NodeId input : graph[members[i]].inputs) {
       const auto reads = [&](NodeId id) { return contains(graph[id].inputs, input); };
       if (find(input) || place_of[at(input)] == kNowhere || std::any_of(later.begin(), later.end(), reads)) continue;
       free_registers.push_back(std::exchange(place_of[at(input)], kNowhere));
     }
   }
+}
+
+TileGroup::Place TileGroup::add_register() {
+  registers_.push_back(pointers_.size());
+  pointers_.push_back(nullptr);
+  return registers_.back();
 }
 
 // Operations that each read the result of the one before, in one argument, become one.

@@ -64,6 +64,9 @@ class TileGroup {
   void add_operand(const Graph& graph, NodeId node, const Plan& plan, const std::vector<Tensor>& tensors);
   void merge_axes();
   void choose_tile();
+  Operation operation_of(const Graph& graph, std::span<const NodeId> members, const std::vector<Place>& place_of,
+                         const Backend& backend, std::array<NodeId, 3>& results) const;
+  Place add_register();
   void add_operations(const Graph& graph, std::span<const NodeId> members, const Backend& backend);
   void merge_chains(const ChainTable& chains);
   Operation chain_of(std::size_t begin, std::size_t end) const;
