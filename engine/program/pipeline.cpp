@@ -10,8 +10,9 @@
 namespace brenier {
 namespace {
 
-// What a tile reads and writes should stay in the L2 cache of a core, and factors that all tiles share should be read
-// for many rows at a time. A tile should write at least as much as it adds to sums over rows. Sizes by measurement.
+// What a tile reads and writes should stay in a core's caches, and factors that all tiles share should be read for many
+// rows at a time: smaller tiles, which would fit the L2 cache, lose more in products than they gain elsewhere. A tile
+// should write at least as much as it adds to sums over rows. Sizes by measurement.
 constexpr double kTileBytes = 6 << 20;
 constexpr std::int64_t kMinTileRows = 32;
 constexpr std::int64_t kMinTiles = 4;
