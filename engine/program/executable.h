@@ -28,8 +28,8 @@ class Executable {
 
   // Plans again if the strides are others than last time.
   void set_layouts(std::vector<Strides> layouts);
-  // Inputs have the shapes, dtypes and layouts of the graph's. All outputs are Fresh or Kept. `seconds`, if not null, has one entry
-  // per step, to which its time is added.
+  // Inputs have the shapes, dtypes and layouts of the graph's. All outputs are Fresh or Kept. `seconds`, if not null,
+  // has one entry per step, to which its time is added.
   void run(std::span<const Tensor> inputs, std::span<Tensor> outputs, double* seconds = nullptr);
   // The same with bare memory: `inputs[i]` is the first element of an input, `outputs[i]` that of an output
   // that is Given or Summed, the latter added to if `accumulate`. No output is Fresh.

@@ -26,6 +26,12 @@ Strides layout_of(const Tensor& x) {
   return strides;
 }
 
+std::vector<Strides> row_major_layouts(const Graph& graph) {
+  std::vector<Strides> layouts;
+  for (NodeId id : graph.inputs) layouts.push_back(contiguous_strides(graph[id].shape));
+  return layouts;
+}
+
 const Attributes& attributes_of(const Graph::Node& node) {
   static const Attributes none;
   return node.attributes ? *node.attributes : none;

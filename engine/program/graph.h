@@ -63,6 +63,8 @@ Graph fuse(const Graph& graph, const Backend& backend);
 Graph reordered(const Graph& graph, const std::vector<NodeId>& order);
 // Strides, apart from those along axes of length 1, which do not matter.
 Strides layout_of(const Tensor& x);
+// Of each input of a graph.
+std::vector<Strides> row_major_layouts(const Graph& graph);
 // Attributes of a node; those of an operation without any are all defaults.
 const Attributes& attributes_of(const Graph::Node& node);
 // How a node shows its argument when that lies in memory with these strides and offset: a tensor without numbers,

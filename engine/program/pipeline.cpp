@@ -45,9 +45,10 @@ Pipeline::Pipeline(Graph graph, std::vector<Strides> layouts, const Backend& bac
 std::int64_t Pipeline::choose_tile(const Split& split, std::int64_t wanted) const {
   if (split.rows.exports.empty() || !exports_fit(source_, analysis_, split.rows)) return 0;
   if (wanted > 0) return std::min(wanted, analysis_.rows);
+  if (analysis_.rows < kMinTiles * kMinTileRows) return 0;
   const auto rows = static_cast<double>(analysis_.rows);
-  const double row_bytes = bytes_per_row(source_, analysis_, split.rows, backend_);
-  if (row_bytes * rows <= kTileBytes || analysis_.rows < kMinTiles * kMinTileRows) return 0;
+  const double row_bytes = bytes_per_row(source_, analysis_, split.rows, kMinTileRows, backend_);
+  if (row_bytes * rows <= kTileBytes) return 0;
   const double fitting = std::min(kTileBytes / row_bytes, rows / kMinTiles);
   const std::int64_t tile = std::max(std::int64_t{1} << std::ilogb(fitting), kMinTileRows);
   double sums = 0;
@@ -78,9 +79,8 @@ void Pipeline::make_whole() {
 }
 
 Pipeline::Stage Pipeline::make_stage(StageGraph stage, std::vector<OutputMode> modes) const {
-  std::vector<Strides> layouts;
-  for (NodeId id : stage.graph.inputs) layouts.push_back(contiguous_strides(stage.graph[id].shape));
   Graph fused = fuse(stage.graph, backend_);
+  std::vector<Strides> layouts = row_major_layouts(fused);
   return {.imports = std::move(stage.imports),
           .exports = stage.exports,
           .executable = std::make_unique<Executable>(std::move(fused), std::move(layouts), backend_, std::move(modes)),

@@ -26,12 +26,6 @@ OutputMode mode_of(const Graph& source, const RowAnalysis& analysis, NodeId id) 
   return source[id].op->code == OpCode::MatMul ? OutputMode::Summed : OutputMode::Kept;
 }
 
-std::vector<Strides> row_major(const Graph& graph) {
-  std::vector<Strides> layouts;
-  for (NodeId id : graph.inputs) layouts.push_back(contiguous_strides(graph[id].shape));
-  return layouts;
-}
-
 }  // namespace
 
 // -- making --
@@ -89,7 +83,7 @@ void RowLoop::pack_factors(std::span<const Tensor> values) {
 }
 
 std::unique_ptr<Executable> RowLoop::compiled(const Graph& fused) const {
-  return std::make_unique<Executable>(fused, row_major(fused), backend_, modes_);
+  return std::make_unique<Executable>(fused, row_major_layouts(fused), backend_, modes_);
 }
 
 std::size_t RowLoop::bytes() const {
@@ -193,11 +187,11 @@ bool exports_fit(const Graph& source, const RowAnalysis& analysis, const StageGr
   });
 }
 
-double bytes_per_row(const Graph& source, const RowAnalysis& analysis, const StageGraph& stage,
+double bytes_per_row(const Graph& source, const RowAnalysis& analysis, const StageGraph& stage, std::int64_t tile,
                      const Backend& backend) {
   std::vector<OutputMode> modes;
   for (NodeId id : stage.exports) modes.push_back(mode_of(source, analysis, id));
-  const Executable executable(fuse(stage.graph, backend), row_major(stage.graph), backend, modes);
+  const Executable executable(fuse(stage.graph, backend), row_major_layouts(stage.graph), backend, modes);
   const auto share = [&](NodeId id) {
     return static_cast<double>(source[id].bytes()) / static_cast<double>(analysis.rows);
   };
@@ -206,8 +200,7 @@ double bytes_per_row(const Graph& source, const RowAnalysis& analysis, const Sta
     if (axis > 0) bytes += share(id);
   for (NodeId id : stage.exports)
     if (analysis.part(id) == Part::Rows) bytes += share(id);
-  const Shape& tile = stage.graph[stage.graph.inputs[0]].shape;
-  return bytes + static_cast<double>(executable.plan().arena_bytes) / static_cast<double>(tile[0]);
+  return bytes + static_cast<double>(executable.plan().arena_bytes) / static_cast<double>(tile);
 }
 
 }  // namespace brenier

@@ -69,7 +69,8 @@ class RowLoop {
 
 // Whether every exported row lies apart from the others in a row-major tensor.
 bool exports_fit(const Graph& source, const RowAnalysis& analysis, const StageGraph& stage);
-// Bytes that the stage reads, writes and keeps for each row.
-double bytes_per_row(const Graph& source, const RowAnalysis& analysis, const StageGraph& stage, const Backend& backend);
+// Bytes that the stage reads, writes and keeps for each row; it is the one for `tile` rows.
+double bytes_per_row(const Graph& source, const RowAnalysis& analysis, const StageGraph& stage, std::int64_t tile,
+                     const Backend& backend);
 
 }  // namespace brenier
