@@ -29,26 +29,31 @@ class StageBuilder {
         {.shape = shape, .dtype = node.dtype, .layout = contiguous_strides(shape), .label = node.label}));
     return stage_.graph.inputs.back();
   }
-  NodeId import_whole(NodeId id) { return import({id, 0}, source_[id].shape); }
 
   bool has(NodeId id) const { return copies_[at(id)] >= 0; }
   NodeId copy_of(NodeId id) const { return copies_[at(id)]; }
   NodeId keep(NodeId id, NodeId copy) { return copies_[at(id)] = copy; }
   NodeId append(Graph::Node node) { return stage_.graph.append(std::move(node)); }
-  void output(NodeId id) {
-    stage_.exports.push_back(id);
-    stage_.graph.outputs.push_back(copy_of(id));
-  }
-  StageGraph take() { return std::move(stage_); }
 
-  // The node, its arguments first. `leaf(id)`: a copy of what the stage does not compute itself, or -1.
-  template <class Leaf>
-  NodeId copy(NodeId id, const Leaf& leaf) {
+  // The node, its arguments first. `is_outside(id)`: whether an earlier stage, or the caller, has its value.
+  template <class Outside>
+  NodeId copy(NodeId id, const Outside& is_outside) {
     if (has(id)) return copy_of(id);
-    if (const NodeId made = leaf(id); made >= 0) return keep(id, made);
     Graph::Node node = source_[id];
-    for (NodeId& input : node.inputs) input = copy(input, leaf);
+    if (!node.is_constant() && is_outside(id)) return keep(id, import({id, 0}, node.shape));
+    for (NodeId& input : node.inputs) input = copy(input, is_outside);
     return keep(id, append(std::move(node)));
+  }
+
+  // The stage whose results are the `wanted` nodes; `copy(id)` makes each.
+  template <class Copy>
+  StageGraph build(const std::vector<NodeId>& wanted, const Copy& copy) {
+    for (NodeId id : wanted) copy(id);
+    for (NodeId id : wanted) {
+      stage_.exports.push_back(id);
+      stage_.graph.outputs.push_back(copy_of(id));
+    }
+    return std::move(stage_);
   }
 
  private:
@@ -64,9 +69,7 @@ class RowStage {
       : graph_(graph), analysis_(analysis), tile_(tile), builder_(graph) {}
 
   StageGraph build(const std::vector<NodeId>& wanted) {
-    for (NodeId id : wanted) copy(id);
-    for (NodeId id : wanted) builder_.output(id);
-    return builder_.take();
+    return builder_.build(wanted, [this](NodeId id) { copy(id); });
   }
 
  private:
@@ -120,35 +123,20 @@ class RowStage {
   StageBuilder builder_;
 };
 
-StageGraph make_after(const Graph& graph, const RowAnalysis& analysis) {
+// The stage of whole values that makes the `wanted` ones.
+template <class Outside>
+StageGraph make_whole(const Graph& graph, const std::vector<NodeId>& wanted, const Outside& is_outside) {
   StageBuilder builder(graph);
-  const auto leaf = [&](NodeId id) -> NodeId {
-    const Graph::Node& node = graph[id];
-    if (node.is_constant()) return builder.append(node);
-    const bool here = node.op && (analysis.part(id) == Part::After || node.op->view);
-    return here ? -1 : builder.import_whole(id);
-  };
-  for (NodeId id : graph.outputs) builder.copy(id, leaf);
-  for (NodeId id : graph.outputs) builder.output(id);
-  return builder.take();
-}
-
-StageGraph make_before(const Graph& graph, const std::vector<NodeId>& wanted) {
-  StageBuilder builder(graph);
-  const auto leaf = [&](NodeId id) -> NodeId {
-    if (graph[id].is_constant()) return builder.append(graph[id]);
-    return graph[id].op ? -1 : builder.import_whole(id);
-  };
-  for (NodeId id : wanted) builder.copy(id, leaf);
-  for (NodeId id : wanted) builder.output(id);
-  return builder.take();
+  return builder.build(wanted, [&](NodeId id) { builder.copy(id, is_outside); });
 }
 
 }  // namespace
 
 Split split_rows(const Graph& graph, const RowAnalysis& analysis, std::int64_t tile) {
   Split split;
-  split.after = make_after(graph, analysis);
+  split.after = make_whole(graph, graph.outputs, [&](NodeId id) {
+    return !graph[id].op || (analysis.part(id) != Part::After && !graph[id].op->view);
+  });
   std::vector<NodeId> from_rows, from_before;
   const auto sort_import = [&](const Import& import) {
     if (!graph[import.source].op) return;
@@ -158,7 +146,7 @@ Split split_rows(const Graph& graph, const RowAnalysis& analysis, std::int64_t t
   for (const Import& import : split.after.imports) sort_import(import);
   split.rows = RowStage(graph, analysis, tile).build(from_rows);
   for (const Import& import : split.rows.imports) sort_import(import);
-  split.before = make_before(graph, from_before);
+  split.before = make_whole(graph, from_before, [&](NodeId id) { return !graph[id].op; });
   return split;
 }
 
