@@ -10,34 +10,10 @@
 #include "engine/tape.h"
 #include "tests/support/check_grads.h"
 #include "tests/support/compare.h"
-#include "tests/support/op_cases.h"
+#include "tests/support/op_case_maps.h"
 
 namespace brenier::testing {
 namespace {
-
-constexpr std::uint64_t kSeed = 20240611;
-
-Map map_of(const OpCase& row) {
-  return {.path = row.name,
-          .function = [f = row.function](const Tensors& arguments) { return Tensors{f(arguments)}; },
-          .arguments = make_arguments(row, DType::Float64, kSeed),
-          .active = differentiable_arguments(row),
-          .precision = row.precision};
-}
-
-// Runs a check on every row, each with its own generator, so that a failure can be repeated alone.
-template <class Check>
-void for_each_row(Check&& check) {
-  for (const OpCase& row : op_cases()) {
-    INFO(row.name, ", seed ", kSeed);
-    try {
-      Sampler sampler(kSeed);
-      CHECK(check(row, map_of(row), sampler) == "");
-    } catch (const std::exception& error) {
-      FAIL_CHECK(error.what());
-    }
-  }
-}
 
 TEST_SUITE("operation table") {
   TEST_CASE("the two modes of every operation are adjoint, and so are those of its derivatives") {
@@ -85,7 +61,7 @@ TEST_SUITE("operation table") {
 
   TEST_CASE("float32 arguments in any layout give what row-major ones give") {
     for_each_row([](const OpCase& row, const Map&, Sampler&) {
-      Tensors plain, arguments = make_arguments(row, DType::Float32, kSeed);
+      Tensors plain, arguments = make_arguments(row, DType::Float32, kOpCaseSeed);
       for (const Tensor& x : arguments) {
         plain.push_back(x.is_floating() ? tensor(x.to_vector<float>(), x.shape()) : x);
       }
@@ -99,7 +75,7 @@ TEST_SUITE("operation table") {
     for (const OpCase& row : op_cases()) {
       Tape tape;
       Tensors watched;
-      for (const Tensor& x : make_arguments(row, DType::Float64, kSeed)) watched.push_back(tape.watch(x));
+      for (const Tensor& x : make_arguments(row, DType::Float64, kOpCaseSeed)) watched.push_back(tape.watch(x));
       row.function(watched);
       for (std::int32_t slot = 0; slot < tape.size(); ++slot) seen.insert(static_cast<int>(tape.node(slot).op->code));
     }
