@@ -6,10 +6,13 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
+#include "engine/fused.h"
 #include "engine/op_code.h"
 #include "engine/shape.h"
 #include "engine/tensor.h"
@@ -88,17 +91,55 @@ struct FactorPacking {
   void (*pack)(const Tensor& factor, void* packed);  // `packed` is aligned to 64 bytes
 };
 
+// Moving numbers between the host and the memory of a device, in the order in which kernels are called. The host's block
+// may change or go when a call returns.
+struct HostCopies {
+  void (*to_device)(void* to, const void* from, std::size_t bytes);
+  void (*to_host)(void* to, const void* from, std::size_t bytes);  // throws what kernels could not say before
+};
+
+// A recorded sequence of kernel calls, to be repeated on the same memory with one command.
+struct LaunchSequence {
+  virtual ~LaunchSequence() = default;
+  virtual void run() = 0;
+};
+
 struct Backend {
   const char* name;
   void* (*allocate)(std::size_t bytes);  // aligned to 64 bytes; throws std::bad_alloc
   void (*release)(void* data, std::size_t bytes);
   std::array<Kernel, kOpCount> kernels{};  // null where the backend has none; apply() then says so
-  ParallelRun parallel_run = nullptr;      // null: one piece after another
-  FactorPacking factor_packing{};          // null where the backend has none
-  TileTable tiles{};                       // null where the operation is not elementwise; same results as its kernel
+
+  // Devices whose memory the host cannot read; null where it can.
+  HostCopies copies{};
+  // Devices where a kernel may still be at work when its call returns: waits for all of them. Null elsewhere.
+  void (*synchronize)() = nullptr;
+  // What `body` calls is recorded, not executed. Null where there is no such thing.
+  std::unique_ptr<LaunchSequence> (*record)(const std::function<void()>& body) = nullptr;
+
+  // Fused groups: which operations may be in one, how large it may be, and how it is made ready. The result is null if
+  // the kernel of its only operation is to be preferred.
+  bool (*fusible)(const Backend& backend, OpCode code, DType dtype) = nullptr;
+  FusedLimits fused_limits{};
+  std::unique_ptr<FusedKernel> (*prepare)(const FusedGroup& group, const Backend& backend) = nullptr;
+
+  // Backends that run tiles of rows in the caller's thread and others.
+  ParallelRun parallel_run = nullptr;  // null: rows are not cut
+  FactorPacking factor_packing{};      // null where the backend has none
+  TileTable tiles{};                   // null where the operation is not elementwise; same results as its kernel
   std::vector<OpFamily> families{};
   ChainTable chains{};
+
+  bool host_readable() const { return copies.to_host == nullptr; }
 };
+
+// The device on which tensors are made from numbers and files: the CPU until set. One device at a time; set it before
+// the first tensor, for operations do not mix devices.
+const Backend& default_backend();
+void set_default_backend(const Backend& backend);
+// "cpu"; "cuda", a GPU; "cuda-on-host", its kernels executed by the CPU, thread by thread, for tests. Throws
+// std::invalid_argument for other names, for what was not compiled in, and where there is no such device.
+const Backend& backend_named(std::string_view name);
 
 // The CPU. Its kernels are those of the best instruction set of the machine, or of the one that the environment
 // variable BRENIER_ISA names at first use: scalar, avx2, avx512 or neon. Throws std::invalid_argument if that is not

@@ -127,7 +127,11 @@ Tensor evaluate(const Op& op, std::span<const Tensor* const> inputs, const Attri
     const Tensor viewed = op.view(*inputs[0], constants, type);
     if (viewed.defined()) return viewed;
   }
-  const Backend& backend = inputs.empty() ? cpu_backend() : inputs[0]->backend();
+  const Backend& backend = inputs.empty() ? default_backend() : inputs[0]->backend();
+  for (const Tensor* input : inputs)
+    if (&input->backend() != &backend)
+      misuse(op, str("arguments are on different devices: ", backend.name, " and ", input->backend().name,
+                     "; use Tensor::to()"));
   const Kernel kernel = backend.kernels[static_cast<std::size_t>(op.code)];
   if (!kernel) misuse(op, str("the backend '", backend.name, "' has no kernel for ", type.dtype));
   Tensor output = Tensor::uninitialized(type.shape, type.dtype, backend);

@@ -34,7 +34,7 @@ Tensor generate(const Shape& shape, DType dtype, Make&& make) {
     T* const data = result.mutable_data<T>();
     for (std::int64_t i = 0, n = result.size(); i < n; ++i) data[i] = static_cast<T>(make(i));
   });
-  return result;
+  return result.to(default_backend());
 }
 
 void require_lengths(const Shape& shape) {
@@ -55,6 +55,31 @@ void for_each_position(const Shape& shape, const Strides& strides, int axis, std
   for (std::int64_t i = 0; i < shape[axis]; ++i)
     for_each_position(shape, strides, axis + 1, position + i * strides[axis], visit);
 }
+
+// The elements that a tensor shows, where the host can read them, at their distance from `first`.
+class HostView {
+ public:
+  explicit HostView(const Tensor& x) : first_(x.address()) {
+    if (x.backend().host_readable() || x.size() == 0) return;
+    std::int64_t low = 0, high = 0;
+    for (int axis = 0; axis < x.rank(); ++axis) {
+      const std::int64_t reach = (x.shape()[axis] - 1) * x.strides()[axis];
+      (reach < 0 ? low : high) += reach;
+    }
+    const auto bytes = static_cast<std::int64_t>(size_of(x.dtype()));
+    copy_.resize(static_cast<std::size_t>((high - low + 1) * bytes));
+    x.backend().copies.to_host(copy_.data(), first_ + low * bytes, copy_.size());
+    first_ = copy_.data() - low * bytes;
+  }
+  template <class T>
+  const T* first() const {
+    return reinterpret_cast<const T*>(first_);
+  }
+
+ private:
+  std::vector<char> copy_;
+  const char* first_;
+};
 
 }  // namespace
 
@@ -103,20 +128,21 @@ double Tensor::item() const {
   if (!defined()) throw std::invalid_argument("[item] the tensor is undefined");
   if (size() != 1) throw std::invalid_argument(str("[item] the tensor has shape ", shape_, ", not one element"));
   require_readable("item");
-  return with_type(dtype_, [&]<class T>(T) { return static_cast<double>(*data<T>()); });
+  const HostView view(*this);
+  return with_type(dtype_, [&]<class T>(T) { return static_cast<double>(*view.first<T>()); });
 }
 
 double Tensor::at(const Dims& index) const {
   if (!defined()) throw std::invalid_argument("[at] the tensor is undefined");
   if (index.rank() != rank()) throw std::invalid_argument(str("[at] index ", index, " for shape ", shape_));
   require_readable("at");
-  std::int64_t position = 0;
+  std::int64_t position = offset_;
   for (int axis = 0; axis < rank(); ++axis) {
     const std::int64_t i = index[axis] < 0 ? index[axis] + shape_[axis] : index[axis];
     if (i < 0 || i >= shape_[axis]) throw std::invalid_argument(str("[at] index ", index, " for shape ", shape_));
     position += i * strides_[axis];
   }
-  return with_type(dtype_, [&]<class T>(T) { return static_cast<double>(data<T>()[position]); });
+  return view({}, {}, position).item();
 }
 
 template <class T>
@@ -125,8 +151,9 @@ std::vector<T> Tensor::to_vector() const {
   require_readable("to_vector");
   std::vector<T> result;
   result.reserve(static_cast<std::size_t>(size()));
+  const HostView view(*this);
   with_type(dtype_, [&]<class Stored>(Stored) {
-    const Stored* const values = data<Stored>();
+    const Stored* const values = view.first<Stored>();
     for_each_position(shape_, strides_, 0, 0, [&](std::int64_t i) { result.push_back(static_cast<T>(values[i])); });
   });
   return result;
@@ -134,6 +161,22 @@ std::vector<T> Tensor::to_vector() const {
 template std::vector<float> Tensor::to_vector() const;
 template std::vector<double> Tensor::to_vector() const;
 template std::vector<std::int64_t> Tensor::to_vector() const;
+
+Tensor Tensor::to(const Backend& target) const {
+  if (!defined()) throw std::invalid_argument("[to] the tensor is undefined");
+  require_readable("to");
+  if (&target == &backend()) return untracked();
+  Tensor host = uninitialized(shape_, dtype_, cpu_backend());
+  const HostView view(*this);
+  with_type(dtype_, [&]<class T>(T) {
+    T* to = host.mutable_data<T>();
+    for_each_position(shape_, strides_, 0, 0, [&](std::int64_t i) { *to++ = view.first<T>()[i]; });
+  });
+  if (target.host_readable()) return host;
+  Tensor result = uninitialized(shape_, dtype_, target);
+  target.copies.to_device(result.address(), host.address(), static_cast<std::size_t>(size()) * size_of(dtype_));
+  return result;
+}
 
 bool Tensor::contiguous() const {
   std::int64_t expected = 1;

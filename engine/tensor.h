@@ -76,13 +76,20 @@ class Tensor {
   template <class T>
   std::vector<T> to_vector() const;  // row-major copy, converted to T (float, double, int64_t)
 
+  // The same value, row-major, in the memory of another device; itself if it is there already. Counts as reading it.
+  Tensor to(const Backend& backend) const;
+
   // Strided access for kernels.
   const Strides& strides() const { return strides_; }
   std::int64_t offset() const { return offset_; }
   bool contiguous() const;
   template <class T>
-  const T* data() const {
+  const T* data() const {  // an address the host can read only if backend().host_readable()
     return static_cast<const T*>(storage_->data) + offset_;
+  }
+  // The first element, where its dtype is decided at run time.
+  char* address() const {
+    return static_cast<char*>(storage_->data) + offset_ * static_cast<std::int64_t>(size_of(dtype_));
   }
   // Writing is only for whoever has just made the tensor and has not shown it to anybody.
   template <class T>

@@ -8,6 +8,7 @@
 
 #include "engine/cpu/kernel_table.h"
 #include "engine/cpu/threads.h"
+#include "engine/cpu/tile_group.h"
 #include "engine/str.h"
 
 namespace brenier {
@@ -79,6 +80,8 @@ const Backend& cpu_backend() {
                    .allocate = allocate,
                    .release = release,
                    .kernels = tables.kernels,
+                   .fusible = cpu::has_tile_function,
+                   .prepare = cpu::prepare_tiles,
                    .parallel_run = cpu::parallel_run,
                    .factor_packing = tables.factor_packing,
                    .tiles = tables.tiles,

@@ -7,13 +7,12 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/backend.h"
+#include "engine/fused.h"
 #include "engine/program/plan.h"
-#include "engine/program/tiles.h"
 
 namespace brenier {
 
@@ -51,17 +50,25 @@ class Executable {
   // One of: a fused group, a kernel, a user's own function.
   struct Step {
     NodeId node;  // the last one of a group
-    std::optional<TileGroup> group{};
+    std::unique_ptr<FusedKernel> group{};
     Kernel kernel = nullptr;
     std::vector<const Tensor*> inputs{};
     NodeId factor = -1;  // the right one of a matrix product
     bool accumulates = false;
   };
 
+  // The steps as a backend recorded them, for inputs and outputs at these addresses.
+  struct Recording {
+    std::vector<char*> addresses;
+    std::unique_ptr<LaunchSequence> sequence{};  // null: not recorded, seen once
+  };
+
   void bind();
+  bool run_recorded();
   void make_tensors();
   void make_steps();
   Step make_step(std::span<const NodeId> members);
+  FusedGroup group_of(std::span<const NodeId> members) const;
   void run_steps(bool accumulate, double* seconds);
   void execute(Step& step, bool accumulate);
   void execute_function(const Step& step);
@@ -81,6 +88,7 @@ class Executable {
   std::vector<const void*> packed_;  // of every node that is a packed factor; else null
   std::vector<Step> steps_;
   std::vector<std::vector<NodeId>> members_;
+  std::vector<Recording> recordings_;  // the latest first
 };
 
 }  // namespace brenier

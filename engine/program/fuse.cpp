@@ -1,4 +1,4 @@
-// Fusion: elementwise operations over one shape become groups that are run tile by tile (tiles.cpp), so that a value
+// Fusion: elementwise operations over one shape become groups, which a backend runs at once (engine/fused.h). A value
 // used only inside its group never reaches memory.
 //
 // Contracting two groups is legal if no third node lies on a path between them; otherwise the contracted graph would
@@ -8,7 +8,9 @@
 //
 // Afterwards groups are neighbouring runs of nodes, in a topological order that stays close to the recorded one.
 #include <algorithm>
+#include <limits>
 #include <queue>
+#include <set>
 
 #include "engine/backend.h"
 #include "engine/program/graph.h"
@@ -85,8 +87,36 @@ class Contraction {
 
 bool can_be_fused(const Graph::Node& node, const Backend& backend) {
   return node.op && is_elementwise(*node.op) && element_count(node.shape) > 0 &&
-         backend.tiles[static_cast<std::size_t>(node.op->code)][static_cast<std::size_t>(node.dtype)];
+         backend.fusible(backend, node.op->code, node.dtype);
 }
+
+// Whether one group of all these nodes stays within the limits. Members that are used outside are operands too.
+class SizeCheck {
+ public:
+  SizeCheck(const Graph& graph, FusedLimits limits) : graph_(graph), limits_(limits), users_(graph.nodes.size()) {
+    for (NodeId id = 0; id < graph.size(); ++id)
+      for (NodeId input : graph[id].inputs) users_[at(input)].push_back(id);
+    for (NodeId id : graph.outputs) users_[at(id)].push_back(-1);
+  }
+  bool fits(const std::vector<NodeId>& a, const std::vector<NodeId>& b) const {
+    if (limits_.operations == std::numeric_limits<int>::max()) return true;
+    if (a.size() + b.size() > static_cast<std::size_t>(limits_.operations)) return false;
+    std::set<NodeId> members(a.begin(), a.end()), operands;
+    members.insert(b.begin(), b.end());
+    for (NodeId id : members) {
+      for (NodeId input : graph_[id].inputs)
+        if (!members.contains(input)) operands.insert(input);
+      for (NodeId user : users_[at(id)])
+        if (!members.contains(user)) operands.insert(id);
+    }
+    return operands.size() <= static_cast<std::size_t>(limits_.operands);
+  }
+
+ private:
+  const Graph& graph_;
+  FusedLimits limits_;
+  std::vector<std::vector<NodeId>> users_;
+};
 
 // The sets in an order in which they can be executed; among those that can, the one with the earliest node.
 std::vector<NodeId> execution_order(const Graph& graph, const Contraction& sets) {
@@ -119,10 +149,12 @@ std::vector<NodeId> execution_order(const Graph& graph, const Contraction& sets)
 
 Graph fuse(const Graph& graph, const Backend& backend) {
   Contraction sets(graph);
+  const SizeCheck size(graph, backend.fused_limits);
   for (NodeId id = 0; id < graph.size(); ++id) {
     if (!can_be_fused(graph[id], backend)) continue;
     for (NodeId input : graph[id].inputs)
-      if (graph[input].shape == graph[id].shape && can_be_fused(graph[input], backend))
+      if (graph[input].shape == graph[id].shape && can_be_fused(graph[input], backend) &&
+          size.fits(sets.members(sets.set_of(input)), sets.members(sets.set_of(id))))
         sets.contract_if_legal(input, id);
   }
   Graph grouped = graph;

@@ -34,7 +34,7 @@ Pipeline::Pipeline(Graph graph, std::vector<Strides> layouts, const Backend& bac
     if (source_[id].is_constant()) values_[at(id)] = source_[id].value;
   }
   analysis_ = analyze_rows(source_);
-  if (analysis_.rows >= 2) {
+  if (backend.parallel_run && analysis_.rows >= 2) {
     Split split = split_rows(source_, analysis_, std::min(kMinTileRows, analysis_.rows));
     if (const std::int64_t tile = choose_tile(split, options.tile_rows)) make_stages(std::move(split), tile);
   }

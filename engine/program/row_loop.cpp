@@ -15,9 +15,9 @@ std::int64_t bytes_of(const Tensor& x) { return x.size() * static_cast<std::int6
 // to += summand, in place; both row-major.
 void add(const Tensor& to, const char* summand, const Backend& backend) {
   constexpr std::int64_t kBothAdvance[2] = {1, 1};
-  const void* const inputs[2] = {address_of(to), summand};
+  const void* const inputs[2] = {to.address(), summand};
   const auto function = backend.tiles[static_cast<std::size_t>(OpCode::Add)][static_cast<std::size_t>(to.dtype())];
-  void* const output = address_of(to);
+  void* const output = to.address();
   function(inputs, kBothAdvance, &output, to.size());
 }
 
@@ -76,7 +76,7 @@ void RowLoop::pack_factors(std::span<const Tensor> values) {
     factor.is_packed = factor.import < 0;
     if (factor.import >= 0) {
       const auto import = static_cast<std::size_t>(factor.import);
-      first.set_input(import, address_of(values[at(imports_[import].source)]));
+      first.set_input(import, values[at(imports_[import].source)].address());
     }
     backend_.factor_packing.pack(first.tensor(factor.node), factor.packed->data);
   }
@@ -127,20 +127,20 @@ void RowLoop::run_tile(std::size_t number, std::int64_t row, bool first, std::sp
     const Tensor& x = values[at(imports_[i].source)];
     const int axis = imports_[i].axis;
     const std::int64_t offset = axis > 0 ? row * x.strides()[-axis] : 0;
-    chain.inputs[i] = address_of(x) + offset * static_cast<std::int64_t>(size_of(x.dtype()));
+    chain.inputs[i] = x.address() + offset * static_cast<std::int64_t>(size_of(x.dtype()));
   }
   for (std::size_t i = 0; i < exports_.size(); ++i) {
     const bool is_sum = analysis_.part(exports_[i]) == Part::RowSum;
     const Tensor& x = is_sum ? sum_of(number, i, values) : values[at(exports_[i])];
-    chain.outputs[i] = address_of(x) + (is_sum ? 0 : row * (bytes_of(x) / analysis_.rows));
+    chain.outputs[i] = x.address() + (is_sum ? 0 : row * (bytes_of(x) / analysis_.rows));
   }
   executable.run(chain.inputs, chain.outputs, !first, seconds);
   for (std::size_t i = 0; i < exports_.size(); ++i) {
     if (modes_[i] != OutputMode::Kept) continue;
     const Tensor& sum = sum_of(number, i, values);
-    const char* const summand = address_of(executable.kept(i));
+    const char* const summand = executable.kept(i).address();
     if (first)
-      std::memcpy(address_of(sum), summand, static_cast<std::size_t>(bytes_of(sum)));
+      std::memcpy(sum.address(), summand, static_cast<std::size_t>(bytes_of(sum)));
     else
       add(sum, summand, backend_);
   }
@@ -158,7 +158,7 @@ void RowLoop::add_chains(std::span<const Tensor> values) {
   for (std::size_t i = 0; i < exports_.size(); ++i) {
     if (analysis_.part(exports_[i]) != Part::RowSum) continue;
     for (std::size_t chain = 1; chain < chains_.size(); ++chain)
-      add(values[at(exports_[i])], address_of(chains_[chain].sums[i]), backend_);
+      add(values[at(exports_[i])], chains_[chain].sums[i].address(), backend_);
   }
 }
 
@@ -171,7 +171,7 @@ void RowLoop::run(std::span<const Tensor> values, double* seconds) {
     (*static_cast<const decltype(run_chains)*>(body))(begin, end);
   };
   const auto count = static_cast<std::int64_t>(chains_.size());
-  if (seconds || !backend_.parallel_run)
+  if (seconds)
     run_chains(0, count);
   else
     backend_.parallel_run(count, 1, call, &run_chains);

@@ -1,6 +1,7 @@
 // Binding a graph to memory, and running it. See engine/program/executable.h.
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <stdexcept>
 
 #include "engine/program/executable.h"
@@ -8,6 +9,8 @@
 
 namespace brenier {
 namespace {
+
+constexpr std::size_t kMaxRecordings = 4;
 
 bool is_given(OutputMode mode) { return mode == OutputMode::Given || mode == OutputMode::Summed; }
 
@@ -33,6 +36,7 @@ void Executable::bind() {
   for (NodeId id = 0; id < graph_.size(); ++id)
     if (plan_.place(id).root == id && plan_.homes[at(id)] == Home::Output && !given[at(id)]) fresh_roots_.push_back(id);
   fresh_.assign(fresh_roots_.size(), Tensor());
+  recordings_.clear();
   make_tensors();
   make_steps();
 }
@@ -94,9 +98,8 @@ Executable::Step Executable::make_step(std::span<const NodeId> members) {
   Step step{.node = members.back()};
   const Graph::Node& node = graph_[step.node];
   if (node.group >= 0) {
-    step.group.emplace(graph_, members, plan_, tensors_, backend_);
-    if (members.size() > 1 || !step.group->gathers_long_rows()) return step;
-    step.group.reset();
+    step.group = backend_.prepare(group_of(members), backend_);
+    if (step.group) return step;
   }
   if (node.op->code == OpCode::MatMul) {
     step.factor = node.inputs[1];
@@ -107,6 +110,31 @@ Executable::Step Executable::make_step(std::span<const NodeId> members) {
   step.kernel = node.op->value ? nullptr : backend_.kernels[static_cast<std::size_t>(node.op->code)];
   for (NodeId input : node.inputs) step.inputs.push_back(&tensors_[at(input)]);
   return step;
+}
+
+FusedGroup Executable::group_of(std::span<const NodeId> members) const {
+  FusedGroup group{.shape = graph_[members[0]].shape, .dtype = graph_[members[0]].dtype};
+  std::map<NodeId, FusedGroup::Value> values;
+  const auto add_operand = [&](NodeId id) {
+    if (values.emplace(id, group.operand_count()).second) group.operands.push_back(&tensors_[at(id)]);
+  };
+  const auto is_member = [&](NodeId id) { return std::find(members.begin(), members.end(), id) != members.end(); };
+  for (NodeId member : members) {
+    for (NodeId input : graph_[member].inputs)
+      if (!is_member(input)) add_operand(input);
+    if (plan_.home_of(member) != Home::Tile) add_operand(member);
+  }
+  group.value_count = group.operand_count();
+  for (NodeId member : members) {
+    const Graph::Node& node = graph_[member];
+    FusedGroup::Operation operation{.code = node.op->code};
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) operation.inputs[i] = values.at(node.inputs[i]);
+    const auto [place, inside] = values.emplace(member, group.value_count);
+    group.value_count += inside;
+    operation.result = place->second;
+    group.operations.push_back(operation);
+  }
+  return group;
 }
 
 std::vector<NodeId> Executable::outside_factors() const {
@@ -126,7 +154,33 @@ void Executable::set_layouts(std::vector<Strides> layouts) {
   bind();
 }
 
+// A loop that runs a program soon gets its memory from the allocator at addresses it had before, often alternately at
+// two sets of them. A set that comes a second time is recorded; functions of the user cannot be.
+bool Executable::run_recorded() {
+  const auto is_function = [](const Step& step) { return !step.group && !step.kernel; };
+  if (!backend_.record || std::any_of(steps_.begin(), steps_.end(), is_function)) return false;
+  Recording current;
+  for (NodeId id : graph_.inputs) current.addresses.push_back(static_cast<char*>(slot(id).data));
+  for (NodeId id : fresh_roots_) current.addresses.push_back(static_cast<char*>(slot(id).data));
+  const auto same = [&](const Recording& x) { return x.addresses == current.addresses; };
+  const auto known = std::find_if(recordings_.begin(), recordings_.end(), same);
+  const bool again = known != recordings_.end();
+  if (again) {
+    current = std::move(*known);
+    recordings_.erase(known);
+    if (!current.sequence)
+      current.sequence = backend_.record([&] {
+        for (Step& step : steps_) execute(step, false);
+      });
+    current.sequence->run();
+  }
+  recordings_.insert(recordings_.begin(), std::move(current));
+  if (recordings_.size() > kMaxRecordings) recordings_.pop_back();
+  return again;
+}
+
 void Executable::run_steps(bool accumulate, double* seconds) {
+  if (!seconds && run_recorded()) return;
   for (Step& step : steps_) {
     if (!seconds) {
       execute(step, accumulate);
@@ -134,6 +188,7 @@ void Executable::run_steps(bool accumulate, double* seconds) {
     }
     const auto start = std::chrono::steady_clock::now();
     execute(step, accumulate);
+    if (backend_.synchronize) backend_.synchronize();
     *seconds++ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 }
@@ -146,11 +201,11 @@ void Executable::run(std::span<char* const> inputs, std::span<char* const> outpu
 }
 
 void Executable::run(std::span<const Tensor> inputs, std::span<Tensor> outputs, double* seconds) {
-  for (std::size_t i = 0; i < inputs.size(); ++i) slot(graph_.inputs[i]).data = address_of(inputs[i]);
+  for (std::size_t i = 0; i < inputs.size(); ++i) slot(graph_.inputs[i]).data = inputs[i].address();
   for (std::size_t i = 0; i < fresh_.size(); ++i) {
     const Graph::Node& node = graph_[fresh_roots_[i]];
     fresh_[i] = Tensor::uninitialized(node.shape, node.dtype, backend_);
-    slot(fresh_roots_[i]).data = address_of(fresh_[i]);
+    slot(fresh_roots_[i]).data = fresh_[i].address();
   }
   run_steps(false, seconds);
   for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = result(i, inputs);

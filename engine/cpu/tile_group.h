@@ -1,4 +1,4 @@
-// A fused group at work: for each tile of some hundred elements, every operation of the group in turn.
+// A fused group on the CPU: for each tile of some hundred elements, every operation of the group in turn.
 //
 // The values of a tile that stay inside the group lie in a few registers of scratch memory, small enough for the L1
 // cache. Each operation on a tile is one call of a backend's tile function (engine/backend.h). An operand that does not
@@ -7,41 +7,39 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "engine/backend.h"
-#include "engine/program/plan.h"
+#include "engine/fused.h"
 
-namespace brenier {
+namespace brenier::cpu {
 
-// The first element of a tensor in memory.
-char* address_of(const Tensor& x);
+// Backend::prepare and Backend::fusible of backends that have tile functions.
+std::unique_ptr<FusedKernel> prepare_tiles(const FusedGroup& group, const Backend& backend);
+bool has_tile_function(const Backend& backend, OpCode code, DType dtype);
 
-class TileGroup {
+class TileGroup : public FusedKernel {
  public:
-  // `members`: the nodes of one group, in order. `tensors`: one per node of the graph, over the memory where the
-  // program will find it; they are referred to, not copied.
-  TileGroup(const Graph& graph, std::span<const NodeId> members, const Plan& plan, const std::vector<Tensor>& tensors,
-            const Backend& backend);
+  TileGroup(const FusedGroup& group, const Backend& backend);
 
-  std::size_t scratch_bytes() const { return registers_.size() * kRegisterBytes; }
+  std::size_t scratch_bytes() const override { return registers_.size() * kRegisterBytes; }
   // Whether a kernel, which walks along rows of any strides, would be faster than collecting tiles: for long rows.
   bool gathers_long_rows() const { return gathers_ && cols() * element_bytes_ > kLongRowBytes; }
-  // The tensors must have memory behind them. `scratch` is aligned to 64 bytes.
-  void run(char* scratch);
+  void run(char* scratch) override;
 
  private:
   static constexpr std::int64_t kLongRowBytes = 256;
   static constexpr std::size_t kRegisterBytes = 4096;  // eight of them fill a 32 KiB L1 cache
   using ByAxis = std::array<std::int64_t, kMaxRank>;
+  using Value = FusedGroup::Value;
   using Place = std::size_t;  // into pointers_: where the current tile of a value begins
   static constexpr Place kNowhere = 0;
 
   enum class Access { Direct, Repeated, Gathered };
   // What lies in memory: arguments from outside, and results that are used outside.
   struct Operand {
-    NodeId node;
     const Tensor* tensor;
     Place place;
     ByAxis stride{};  // in bytes
@@ -61,17 +59,17 @@ class TileGroup {
     std::vector<Place> operands{}, results{};  // of the links
   };
 
-  void add_operand(const Graph& graph, NodeId node, const Plan& plan, const std::vector<Tensor>& tensors);
+  static constexpr std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+  void add_operand(const Tensor& x);
   void merge_axes();
   void choose_tile();
-  Operation operation_of(const Graph& graph, std::span<const NodeId> members, const std::vector<Place>& place_of,
-                         const Backend& backend, std::array<NodeId, 3>& results) const;
+  Operation operation_of(const FusedGroup& group, std::size_t i, const std::vector<Place>& place_of,
+                         const Backend& backend, std::array<Value, 3>& results) const;
   Place add_register();
-  void add_operations(const Graph& graph, std::span<const NodeId> members, const Backend& backend);
+  void add_operations(const FusedGroup& group, const Backend& backend);
   void merge_chains(const ChainTable& chains);
   Operation chain_of(std::size_t begin, std::size_t end) const;
   bool is_needed_after(Place place, std::size_t operation) const;
-  const Operand* find(NodeId node) const;
 
   std::int64_t rows() const { return rank_ > 1 ? length_[at(rank_ - 2)] : 1; }
   std::int64_t cols() const { return length_[at(rank_ - 1)]; }
@@ -96,4 +94,4 @@ class TileGroup {
   std::vector<char*> pointers_{nullptr};
 };
 
-}  // namespace brenier
+}  // namespace brenier::cpu

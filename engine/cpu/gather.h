@@ -6,7 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
-namespace brenier {
+namespace brenier::cpu {
 
 inline constexpr std::int64_t kShortRow = 256;  // bytes; a call of memcpy for each row costs more than the copy
 
@@ -60,4 +60,4 @@ void gather(char* to, const char* from, std::int64_t row_count, std::int64_t col
   if (row_stride == 0) repeat_row(to, row_bytes, total);
 }
 
-}  // namespace brenier
+}  // namespace brenier::cpu

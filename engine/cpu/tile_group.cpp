@@ -1,62 +1,59 @@
-// Preparing and running fused groups. See engine/program/tiles.h.
-#include "engine/program/tiles.h"
+// Preparing and running fused groups. See engine/cpu/tile_group.h.
+#include "engine/cpu/tile_group.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "engine/program/gather.h"
+#include "engine/cpu/gather.h"
 
-namespace brenier {
-
-char* address_of(const Tensor& x) {
-  // data() counts in elements of the type it is asked for.
-  const char* storage = x.data<char>() - x.offset();
-  return const_cast<char*>(storage) + x.offset() * static_cast<std::int64_t>(size_of(x.dtype()));
-}
+namespace brenier::cpu {
 
 namespace {
 
-bool contains(std::span<const NodeId> list, NodeId id) { return std::find(list.begin(), list.end(), id) != list.end(); }
+bool contains(std::span<const FusedGroup::Value> list, FusedGroup::Value value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
 
-// Those of `members` that a family computes together for the argument of the first, by their place in the family; -1
-// where there is none.
-std::array<NodeId, 3> companions(const Graph& graph, std::span<const NodeId> members, const OpFamily& family) {
-  std::array<NodeId, 3> result{-1, -1, -1};
-  for (NodeId id : members)
-    for (std::size_t k = 0; k < 3; ++k)
-      if (graph[id].op->code == family.members[k] && graph[id].inputs == graph[members[0]].inputs) result[k] = id;
+// The results, from operation `first` on, that a family computes together for the argument of that operation, by their
+// place in the family; kNone where there is none.
+std::array<FusedGroup::Value, 3> companions(const FusedGroup& group, std::size_t first, const OpFamily& family) {
+  std::array<FusedGroup::Value, 3> result{FusedGroup::kNone, FusedGroup::kNone, FusedGroup::kNone};
+  for (std::size_t i = first; i < group.operations.size(); ++i)
+    for (std::size_t k = 0; k < 3; ++k) {
+      const FusedGroup::Operation& operation = group.operations[i];
+      if (operation.code == family.members[k] && operation.inputs == group.operations[first].inputs)
+        result[k] = operation.result;
+    }
   return result;
 }
 
 }  // namespace
 
-TileGroup::TileGroup(const Graph& graph, std::span<const NodeId> members, const Plan& plan,
-                     const std::vector<Tensor>& tensors, const Backend& backend)
-    : shape_(graph[members[0]].shape), element_bytes_(static_cast<std::int64_t>(size_of(graph[members[0]].dtype))) {
-  for (NodeId member : members) {
-    for (NodeId input : graph[member].inputs)
-      if (!contains(members, input)) add_operand(graph, input, plan, tensors);
-    if (plan.home_of(member) != Home::Tile) add_operand(graph, member, plan, tensors);
-  }
+std::unique_ptr<FusedKernel> prepare_tiles(const FusedGroup& group, const Backend& backend) {
+  auto prepared = std::make_unique<TileGroup>(group, backend);
+  if (group.operations.size() == 1 && prepared->gathers_long_rows()) return nullptr;
+  return prepared;
+}
+
+bool has_tile_function(const Backend& backend, OpCode code, DType dtype) {
+  return backend.tiles[static_cast<std::size_t>(code)][static_cast<std::size_t>(dtype)] != nullptr;
+}
+
+TileGroup::TileGroup(const FusedGroup& group, const Backend& backend)
+    : shape_(group.shape), element_bytes_(static_cast<std::int64_t>(size_of(group.dtype))) {
+  for (const Tensor* operand : group.operands) add_operand(*operand);
   merge_axes();
   choose_tile();
-  add_operations(graph, members, backend);
-  chain_ = backend.chains.functions[static_cast<std::size_t>(graph[members[0]].dtype)];
+  add_operations(group, backend);
+  chain_ = backend.chains.functions[static_cast<std::size_t>(group.dtype)];
   if (chain_) merge_chains(backend.chains);
 }
 
-const TileGroup::Operand* TileGroup::find(NodeId node) const {
-  const auto found = std::find_if(operands_.begin(), operands_.end(), [&](const Operand& x) { return x.node == node; });
-  return found == operands_.end() ? nullptr : &*found;
-}
-
-void TileGroup::add_operand(const Graph& graph, NodeId node, const Plan& plan, const std::vector<Tensor>& tensors) {
-  if (find(node)) return;
-  Operand operand{.node = node, .tensor = &tensors[at(node)], .place = pointers_.size()};
+void TileGroup::add_operand(const Tensor& x) {
+  Operand operand{.tensor = &x, .place = pointers_.size()};
   pointers_.push_back(nullptr);
-  const Shape& own = graph[node].shape;
-  for (int d = 1; d <= own.rank(); ++d)
-    if (own[-d] != 1) operand.stride[at(shape_.rank() - d)] = plan.place(node).strides[-d] * element_bytes_;
+  for (int d = 1; d <= x.rank(); ++d)
+    if (x.shape()[-d] != 1) operand.stride[at(shape_.rank() - d)] = x.strides()[-d] * element_bytes_;
   operands_.push_back(operand);
 }
 
@@ -94,22 +91,22 @@ void TileGroup::choose_tile() {
   }
 }
 
-// The operation of the first of `members`, or, if it belongs to a family, of all that read the same argument.
-TileGroup::Operation TileGroup::operation_of(const Graph& graph, std::span<const NodeId> members,
-                                             const std::vector<Place>& place_of, const Backend& backend,
-                                             std::array<NodeId, 3>& results) const {
-  const Graph::Node& node = graph[members[0]];
-  const auto dtype = static_cast<std::size_t>(node.dtype);
-  Operation operation{.code = node.op->code, .function = backend.tiles[static_cast<std::size_t>(node.op->code)][dtype]};
-  for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-    const Operand* const operand = find(node.inputs[k]);
-    operation.inputs[k] = place_of[at(node.inputs[k])];
-    operation.strides[k] = operand && operand->access == Access::Repeated ? 0 : 1;
+// Operation i of the group or, if it belongs to a family, all from there on that read the same argument.
+TileGroup::Operation TileGroup::operation_of(const FusedGroup& group, std::size_t i, const std::vector<Place>& place_of,
+                                             const Backend& backend, std::array<Value, 3>& results) const {
+  const FusedGroup::Operation& first = group.operations[i];
+  const auto dtype = static_cast<std::size_t>(group.dtype);
+  Operation operation{.code = first.code, .function = backend.tiles[static_cast<std::size_t>(first.code)][dtype]};
+  for (std::size_t k = 0; k < 3 && first.inputs[k] != FusedGroup::kNone; ++k) {
+    const Value input = first.inputs[k];
+    operation.inputs[k] = place_of[at(input)];
+    operation.strides[k] = group.in_memory(input) && operands_[at(input)].access == Access::Repeated ? 0 : 1;
   }
-  results = {members[0], -1, -1};
+  results = {first.result, FusedGroup::kNone, FusedGroup::kNone};
   for (const OpFamily& family : backend.families) {
-    const std::array<NodeId, 3> together = companions(graph, members, family);
-    if (!contains(together, members[0]) || std::count(together.begin(), together.end(), -1) > 1) continue;
+    const std::array<Value, 3> together = companions(group, i, family);
+    if (!contains(together, first.result) || std::count(together.begin(), together.end(), FusedGroup::kNone) > 1)
+      continue;
     if (!family.functions[dtype] || operation.strides[0] == 0) continue;
     operation.function = family.functions[dtype];
     results = together;
@@ -119,28 +116,31 @@ TileGroup::Operation TileGroup::operation_of(const Graph& graph, std::span<const
 
 // The first member of a family to read an argument brings the others along: all their results have places from then on.
 // A value inside the group has a register from the operation that makes it to the last one that reads it.
-void TileGroup::add_operations(const Graph& graph, std::span<const NodeId> members, const Backend& backend) {
-  std::vector<Place> place_of(graph.nodes.size(), kNowhere), free_registers;
-  for (const Operand& x : operands_) place_of[at(x.node)] = x.place;
-  const auto make_place = [&](NodeId id) {
-    if (id < 0 || find(id)) return id < 0 ? kNowhere : place_of[at(id)];
+void TileGroup::add_operations(const FusedGroup& group, const Backend& backend) {
+  std::vector<Place> place_of(at(group.value_count), kNowhere), free_registers;
+  for (std::size_t i = 0; i < operands_.size(); ++i) place_of[i] = operands_[i].place;
+  const auto make_place = [&](Value value) {
+    if (value == FusedGroup::kNone || group.in_memory(value))
+      return value == FusedGroup::kNone ? kNowhere : place_of[at(value)];
     if (free_registers.empty()) free_registers.push_back(add_register());
-    place_of[at(id)] = free_registers.back();
+    place_of[at(value)] = free_registers.back();
     free_registers.pop_back();
-    return place_of[at(id)];
+    return place_of[at(value)];
   };
-  std::vector<NodeId> done;
-  for (std::size_t i = 0; i < members.size(); ++i) {
-    if (!contains(done, members[i])) {
-      std::array<NodeId, 3> results;
-      operations_.push_back(operation_of(graph, members.subspan(i), place_of, backend, results));
+  std::vector<Value> done;
+  for (std::size_t i = 0; i < group.operations.size(); ++i) {
+    if (!contains(done, group.operations[i].result)) {
+      std::array<Value, 3> results;
+      operations_.push_back(operation_of(group, i, place_of, backend, results));
       for (std::size_t k = 0; k < 3; ++k) operations_.back().outputs[k] = make_place(results[k]);
       done.insert(done.end(), results.begin(), results.end());
     }
-    const std::span<const NodeId> later = members.subspan(i + 1);
-    for (NodeId input : graph[members[i]].inputs) {
-      const auto reads = [&](NodeId id) { return contains(graph[id].inputs, input); };
-      if (find(input) || place_of[at(input)] == kNowhere || std::any_of(later.begin(), later.end(), reads)) continue;
+    const std::span later = std::span(group.operations).subspan(i + 1);
+    for (const Value input : group.operations[i].inputs) {
+      const auto reads = [&](const FusedGroup::Operation& x) { return contains(x.inputs, input); };
+      if (input == FusedGroup::kNone || group.in_memory(input) || place_of[at(input)] == kNowhere ||
+          std::any_of(later.begin(), later.end(), reads))
+        continue;
       free_registers.push_back(std::exchange(place_of[at(input)], kNowhere));
     }
   }
@@ -196,7 +196,7 @@ bool TileGroup::is_needed_after(Place place, std::size_t operation) const {
 void TileGroup::run(char* scratch) {
   for (std::size_t i = 0; i < registers_.size(); ++i) pointers_[registers_[i]] = scratch + i * kRegisterBytes;
   for (Operand& x : operands_) {
-    x.start = address_of(*x.tensor);
+    x.start = x.tensor->address();
     x.gathered = nullptr;
   }
   ByAxis index{};
@@ -257,4 +257,4 @@ void TileGroup::load(Operand& x, std::int64_t row, std::int64_t col, std::int64_
   copy(pointers_[x.place], from, row_count, col_count, row_stride(x), col_stride(x));
 }
 
-}  // namespace brenier
+}  // namespace brenier::cpu
