@@ -7,8 +7,6 @@
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
-const Backend& backend();
-
 namespace {
 
 // What kernels called in this thread ask for while a sequence is recorded; null otherwise.
