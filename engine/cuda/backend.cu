@@ -71,6 +71,7 @@ const Backend& backend() {
                                 .kernels = kernel_table(),
                                 .copies = {copy_to_device, copy_to_host},
                                 .synchronize = synchronize,
+                                .description = device_name,
                                 .record = record,
                                 .fusible = fusible,
                                 .fused_limits = fused_limits(),
