@@ -169,7 +169,6 @@ void Scheduler::rest(Lane* next) {
   idle_.push_back(&self);
   Fiber& target = next ? *next->fiber : *main_;
   self.switch_to(target);
-  fiber_ = &self;
 }
 
 // The running thread waits.
@@ -180,7 +179,7 @@ void Scheduler::park() {
     Fiber* target = main_;
     if (next && next->state == Lane::State::New) {
       handed_over_ = next;
-      target = &idle_fiber();
+      target = fiber_ = &idle_fiber();
     } else if (next) {
       target = next->fiber;
     }
