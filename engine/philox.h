@@ -61,7 +61,9 @@ BRENIER_HOST_DEVICE inline PhiloxPair pair_of(const PhiloxWords& w) {
   return {w[0] | std::uint64_t{w[1]} << 32, w[2] | std::uint64_t{w[3]} << 32};
 }
 
-BRENIER_HOST_DEVICE inline double unit_interval(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
+BRENIER_HOST_DEVICE inline double unit_interval(std::uint64_t bits) {
+  return static_cast<double>(bits >> 11) * 0x1p-53;
+}
 
 // Rounding to float32 could give 1, which does not belong to the interval.
 template <class T>
