@@ -67,10 +67,11 @@ BRENIER_HOST_DEVICE inline double unit_interval(std::uint64_t bits) {
 
 // Rounding to float32 could give 1, which does not belong to the interval.
 template <class T>
+inline constexpr T kLargestBelowOne = T(1) - std::numeric_limits<T>::epsilon() / 2;
+template <class T>
 BRENIER_HOST_DEVICE T uniform_number(std::uint64_t bits) {
-  constexpr T largest = T(1) - std::numeric_limits<T>::epsilon() / 2;
   const T rounded = static_cast<T>(unit_interval(bits));
-  return rounded < largest ? rounded : largest;
+  return rounded < kLargestBelowOne<T> ? rounded : kLargestBelowOne<T>;
 }
 template <class T>
 BRENIER_HOST_DEVICE RandomPair<T> uniform_pair(const PhiloxPair& bits) {

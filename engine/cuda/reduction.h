@@ -29,12 +29,11 @@ struct Summation {
   __device__ __forceinline__ static Out finish(Acc a) { return a; }
 };
 
+// Constants, because device code may not ask numeric_limits.
 template <class T>
-__device__ __forceinline__ T least() {
-  constexpr bool infinite = std::numeric_limits<T>::has_infinity;
-  constexpr T value = infinite ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::min();
-  return value;
-}
+inline constexpr T kLeast = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                                 : std::numeric_limits<T>::min();
+inline constexpr std::int64_t kNoPosition = std::numeric_limits<std::int64_t>::max();
 
 // A NaN wins on either side.
 template <class T>
@@ -43,7 +42,7 @@ struct Largest {
   using Acc = T;
   using Out = T;
   using Next = Largest;
-  __device__ __forceinline__ static Acc identity() { return least<T>(); }
+  __device__ __forceinline__ static Acc identity() { return kLeast<T>; }
   __device__ __forceinline__ static Acc lift(In x, std::int64_t) { return x; }
   __device__ __forceinline__ static Acc combine(Acc a, Acc b) { return b > a || b != b ? b : a; }
   __device__ __forceinline__ static Out finish(Acc a) { return a; }
@@ -71,10 +70,7 @@ template <class T>
 struct PositionOfLargest {
   using Acc = Best<T>;
   using Out = std::int64_t;
-  __device__ __forceinline__ static Acc identity() {
-    constexpr std::int64_t last = std::numeric_limits<std::int64_t>::max();
-    return {least<T>(), last};
-  }
+  __device__ __forceinline__ static Acc identity() { return {kLeast<T>, kNoPosition}; }
   __device__ __forceinline__ static Acc combine(Acc a, Acc b) { return better(a, b); }
   __device__ __forceinline__ static Out finish(Acc a) { return a.position; }
 };
