@@ -6,49 +6,18 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
 #include <cmath>
 #include <cstring>
-#include <random>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "engine/cuda/runtime.h"
+#include "tests/cuda/array.h"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
 namespace {
 
-// An array on the device.
-template <class T>
-class Array {
- public:
-  explicit Array(std::size_t count) : count_(count), data_(static_cast<T*>(allocate(count * sizeof(T)))) {}
-  explicit Array(const std::vector<T>& values) : Array(values.size()) {
-    copy_to_device(data_, values.data(), count_ * sizeof(T));
-  }
-  ~Array() { release(data_, count_ * sizeof(T)); }
-  Array(const Array&) = delete;
-  Array& operator=(const Array&) = delete;
-  T* data() { return data_; }
-  std::vector<T> values() const {
-    std::vector<T> values(count_);
-    copy_to_host(values.data(), data_, count_ * sizeof(T));
-    return values;
-  }
-
- private:
-  std::size_t count_;
-  T* data_;
-};
-
 constexpr unsigned kAll = 0xffffffffu;
-
-__global__ void add_index(int* out, int n, int offset) {
-  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (i < n) out[i] = i + offset;
-}
 
 struct Partial {
   int sums[256];
@@ -65,13 +34,6 @@ __global__ void __launch_bounds__(256) block_sum(const int* in, int* out) {
     __syncthreads();
   }
   if (i == 0) out[blockIdx.x] = partial.sums[0];
-}
-
-__global__ void reverse_in_dynamic_memory(const double* in, double* out) {
-  auto* line = dynamic_shared<double>();
-  line[threadIdx.x] = in[threadIdx.x];
-  __syncthreads();
-  out[threadIdx.x] = line[blockDim.x - 1 - threadIdx.x];
 }
 
 template <class T>
@@ -152,14 +114,6 @@ __global__ void copy_async(const float4* in, float4* out, float* words) {
   words[i] = stage.words[31 - i];
 }
 
-__global__ void count(unsigned* counter, unsigned long long* sum, unsigned* largest, unsigned* bits) {
-  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
-  atomicAdd(counter, 1u);
-  atomicAdd(sum, 1ull << 33);
-  atomicMax(largest, i);
-  atomicOr(bits, 1u << i % 20);
-}
-
 __global__ void bit_functions(const unsigned* in, unsigned* out) {
   const unsigned x = in[threadIdx.x];
   out[threadIdx.x * 4] = static_cast<unsigned>(__popc(x));
@@ -168,29 +122,7 @@ __global__ void bit_functions(const unsigned* in, unsigned* out) {
   out[threadIdx.x * 4 + 3] = __umulhi(x, 0x9e3779b9u);
 }
 
-__global__ void complain(unsigned* word) {
-  if (threadIdx.x == 7) atomicOr(word, kIndexOutOfRange);
-}
-
-// Random numbers, the same in every run.
-template <class T>
-std::vector<T> uniform(std::size_t count, unsigned seed) {
-  std::mt19937_64 generator(seed);
-  std::uniform_real_distribution<double> distribution(-2, 2);
-  std::vector<T> values(count);
-  for (T& value : values) value = static_cast<T>(distribution(generator) * (std::is_integral_v<T> ? 1e6 : 1));
-  return values;
-}
-
 }  // namespace
-
-TEST_CASE("a launch runs every thread of every block once") {
-  if (!available()) return;
-  Array<int> out(1000);
-  launch({.grid = {4}, .block = {256}, .op = "add_index"}, add_index, out.data(), 1000, 5);
-  const std::vector<int> values = out.values();
-  for (int i = 0; i < 1000; ++i) CHECK(values[static_cast<std::size_t>(i)] == i + 5);
-}
 
 TEST_CASE("threads of a block add up through shared memory and barriers") {
   if (!available()) return;
@@ -204,18 +136,6 @@ TEST_CASE("threads of a block add up through shared memory and barriers") {
       for (std::size_t i = 0; i < 256; ++i) expected += numbers[block * 256 + i];
       CHECK(sums[block] == expected);
     }
-  }
-}
-
-TEST_CASE("dynamic shared memory has the size of the launch, beyond 48 KiB too") {
-  if (!available()) return;
-  const std::vector<double> numbers = uniform<double>(1024, 2);
-  Array<double> in(numbers), out(1024);
-  for (const std::size_t bytes : {std::size_t{8192}, std::size_t{100} << 10, std::size_t{160} << 10}) {
-    const LaunchShape shape{.block = {1024}, .dynamic_shared = bytes, .op = "reverse"};
-    launch(shape, reverse_in_dynamic_memory, in.data(), out.data());
-    const std::vector<double> values = out.values();
-    for (std::size_t i = 0; i < 1024; ++i) CHECK(values[i] == numbers[1023 - i]);
   }
 }
 
@@ -345,16 +265,6 @@ TEST_CASE("asynchronous copies arrive group by group, with zeros for what is lef
   }
 }
 
-TEST_CASE("atomic operations lose nothing") {
-  if (!available()) return;
-  Array<unsigned> words(std::vector<unsigned>{0, 0, 0});
-  Array<unsigned long long> sum(std::vector<unsigned long long>{5});
-  launch({.grid = {10}, .block = {100}, .op = "count"}, count, words.data(), sum.data(), words.data() + 1,
-         words.data() + 2);
-  CHECK(words.values() == std::vector<unsigned>{1000, 999, (1u << 20) - 1});
-  CHECK(sum.values()[0] == 5 + (1000ull << 33));
-}
-
 TEST_CASE("functions of bits") {
   if (!available()) return;
   const std::vector<unsigned> numbers{0, 1, 0x80000000u, 0x00f0a000u, 0xffffffffu, 12345};
@@ -374,73 +284,6 @@ TEST_CASE("functions of bits") {
     CHECK(values[i * 4 + 2] == lowest);
     CHECK(values[i * 4 + 3] == static_cast<unsigned>(std::uint64_t{numbers[i]} * 0x9e3779b9u >> 32));
   }
-}
-
-TEST_CASE("a captured sequence runs when it is replayed, and each time") {
-  if (!available()) return;
-  Array<unsigned> words(std::vector<unsigned>{0, 0, 0}), copy(3);
-  Array<unsigned long long> sum(std::vector<unsigned long long>{0});
-  copy_on_device(copy.data(), words.data(), 3 * sizeof(unsigned));
-  LaunchGraph graph = capture([&] {
-    unsigned* const data = words.data();
-    launch({.block = {10}, .op = "count"}, count, data, sum.data(), data + 1, data + 2);
-    copy_on_device(copy.data(), data, sizeof(unsigned));
-  });
-  CHECK(words.values()[0] == 0);
-  replay(graph);
-  const LaunchGraph moved = std::move(graph);
-  replay(moved);
-  CHECK(words.values()[0] == 20);
-  CHECK(copy.values() == std::vector<unsigned>{20, 0, 0});
-}
-
-TEST_CASE("a capture refuses what cannot be recorded, and ends when its body throws") {
-  if (!available()) return;
-  Array<int> out(10);
-  CHECK_THROWS_WITH_AS(static_cast<void>(capture([&] { static_cast<void>(out.values()); })),
-                       "[cuda] copy_to_host during a capture", std::logic_error);
-  CHECK_THROWS_AS(static_cast<void>(capture([] { synchronize(); })), std::logic_error);
-  launch({.block = {10}, .op = "add_index"}, add_index, out.data(), 10, 0);
-  CHECK(out.values()[9] == 9);
-}
-
-TEST_CASE("out of memory is said with numbers, and the next allocation works") {
-  if (!available()) return;
-  const std::size_t absurd = std::size_t{1} << 50;
-  std::string message;
-  try {
-    allocate(absurd);
-  } catch (const std::bad_alloc& error) {
-    message = error.what();
-  }
-  CHECK(message.find("1125899906842624 bytes were asked for") != std::string::npos);
-  CHECK(message.find("are free") != std::string::npos);
-  Array<int> out(10);
-  launch({.block = {10}, .op = "add_index"}, add_index, out.data(), 10, 1);
-  CHECK(out.values()[9] == 10);
-}
-
-TEST_CASE("bad input that a kernel found is reported once, by whoever waits next") {
-  if (!available()) return;
-  Array<int> out(10);
-  launch({.block = {32}, .op = "complain"}, complain, error_word());
-  CHECK_THROWS_WITH_AS(synchronize(), "[cuda] an index is out of range", std::invalid_argument);
-  synchronize();
-  launch({.block = {32}, .op = "complain"}, complain, error_word());
-  CHECK_THROWS_AS(static_cast<void>(out.values()), std::invalid_argument);
-  static_cast<void>(out.values());
-}
-
-TEST_CASE("a launch that no device can do is refused with the name of the operation") {
-  if (!available()) return;
-  Array<int> out(10);
-  std::string message;
-  try {
-    launch({.block = {2048}, .op = "add_index"}, add_index, out.data(), 10, 1);
-  } catch (const std::exception& error) {
-    message = error.what();
-  }
-  CHECK(message.find("[add_index]") == 0);
 }
 
 }  // namespace brenier::BRENIER_CUDA_NAMESPACE

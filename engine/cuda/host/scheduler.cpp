@@ -250,10 +250,9 @@ void Scheduler::release_warp(const Lane& self) {
   }
 }
 
-// The stack is dropped without destructors, so nothing on it may own memory.
+// The stack is dropped without destructors, so nothing on it may own memory at the switch.
 void Scheduler::fail(std::string what) {
-  failure_ = block_.place(running_) + what;
-  what = std::string();
+  failure_ = block_.place(running_) + std::string(std::move(what));
   for (;;) fiber_->switch_to(*main_);
 }
 
