@@ -17,7 +17,7 @@ constexpr Gemm kAllGemms[] = {Gemm::Naive,     Gemm::Tiled,  Gemm::Vectorised,
 constexpr std::int64_t kNaiveDepth = 4;        // few terms: writing C is the work
 constexpr std::int64_t kNaiveTerms = 4096;     // in all: a launch takes longer
 constexpr std::int64_t kTiledSide = 16;        // a tile of 64 would be mostly empty
-constexpr std::int64_t kTf32Side = 1024;       // enough tiles of 128 x 128 to fill 64 or more multiprocessors
+constexpr std::int64_t kTf32Side = 1024;       // 128 tiles or more
 constexpr std::int64_t kTf32Depth = 256;       // 16 turns of the pipeline
 constexpr std::int64_t kBlocksPerSm = 2;       // what the device should have to do
 constexpr std::int64_t kLeastSplit = 128;      // terms per split
@@ -35,6 +35,8 @@ Side tile_of(const GemmPlan& plan) {
       return {32, 32};
     case Gemm::WarpTiled:
       return plan.large_tile ? Side{128, 128} : Side{64, 64};
+    case Gemm::Tf32x3:
+      return {128, 64};
     case Gemm::TensorF64:
       return {64, 64};
     default:

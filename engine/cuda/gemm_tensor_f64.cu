@@ -41,20 +41,23 @@ __global__ void __launch_bounds__(kThreads) tensor_f64_kernel(GemmArguments<doub
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int i0 = warp / 2 * 32, j0 = warp % 2 * 32;
   Sums sums = {};
+  const TileA a(place.a);
+  const TileB b(place.b);
   const auto load = [&](int term, int stage) {
-    TileA::load(a_tiles + stage * TileA::kSize, place.a, term);
-    TileB::load(b_tiles + stage * TileB::kSize, place.b, term);
+    a.load(a_tiles + stage * TileA::kSize, term);
+    b.load(b_tiles + stage * TileB::kSize, term);
   };
   const auto compute = [&](int stage) {
     add_products<TileA, TileB>(a_tiles + stage * TileA::kSize, b_tiles + stage * TileB::kSize, i0, j0, sums);
   };
   pipeline<kStages>(place.begin, place.end, kDepth, load, compute);
+  const Result result(p, place);
 #pragma unroll
   for (int i = 0; i < kFragments; ++i) {
 #pragma unroll
     for (int j = 0; j < kFragments; ++j) {
 #pragma unroll
-      for (int e = 0; e < 2; ++e) store(p, place, i0 + 8 * i + lane / 4, j0 + 8 * j + lane % 4 * 2 + e, sums[i][j][e]);
+      for (int e = 0; e < 2; ++e) result.store(i0 + 8 * i + lane / 4, j0 + 8 * j + lane % 4 * 2 + e, sums[i][j][e]);
     }
   }
 }

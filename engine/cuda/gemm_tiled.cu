@@ -13,14 +13,15 @@ template <class T>
 __global__ void __launch_bounds__(kNaiveTile* kNaiveTile) naive_kernel(GemmArguments<T> p) {
   const Place<T> place = place_of_block<kNaiveTile, kNaiveTile>(p);
   const int i = static_cast<int>(threadIdx.y), j = static_cast<int>(threadIdx.x);
-  if (place.row + i >= p.rows || place.col + j >= p.cols) return;
+  const int row = place.a.side + i, col = place.b.side + j;
+  if (row >= p.rows || col >= p.cols) return;
   const std::int64_t a_step = p.a.along == Along::Depth ? 1 : p.a.stride;
   const std::int64_t b_step = p.b.along == Along::Depth ? 1 : p.b.stride;
-  const T* a = place.a.data + (place.row + i) * (p.a.along == Along::Side ? 1 : p.a.stride) + place.begin * a_step;
-  const T* b = place.b.data + (place.col + j) * (p.b.along == Along::Side ? 1 : p.b.stride) + place.begin * b_step;
+  const T* a = place.a.data + row * (p.a.along == Along::Side ? 1 : p.a.stride) + place.begin * a_step;
+  const T* b = place.b.data + col * (p.b.along == Along::Side ? 1 : p.b.stride) + place.begin * b_step;
   T sum = 0;
   for (int k = place.begin; k < place.end; ++k, a += a_step, b += b_step) sum += *a * *b;
-  store(p, place, i, j, sum);
+  Result(p, place).store(i, j, sum);
 }
 
 // By side and depth. The odd stride lets neighbours along either axis be read and written at once.
@@ -58,8 +59,9 @@ __global__ void __launch_bounds__(kTile* kTiledRows) tiled_kernel(GemmArguments<
     }
     __syncthreads();
   }
+  const Result result(p, place);
 #pragma unroll
-  for (int i = 0; i < kSums; ++i) store(p, place, y + i * kTiledRows, x, sums[i]);
+  for (int i = 0; i < kSums; ++i) result.store(y + i * kTiledRows, x, sums[i]);
 }
 
 template <class T>

@@ -26,8 +26,7 @@ struct Strip {
 template <class T>
 struct Place {
   Strip<T> a, b;
-  T* c;
-  int row, col, begin, end;  // first row, first column, terms
+  int begin, end;  // terms
 };
 
 // Tiles of C are numbered row by row in blockIdx.x, splits in y, products in z.
@@ -37,24 +36,11 @@ __device__ __forceinline__ Place<T> place_of_block(const GemmArguments<T>& p) {
   const int row = tile / across * Rows, col = tile % across * Cols;
   const int begin = static_cast<int>(blockIdx.y) * p.split_depth;
   const int end = p.depth - begin < p.split_depth ? p.depth : begin + p.split_depth;
-  const std::int64_t product = p.first_batch + blockIdx.z;
-  const auto offsets = p.batch.offsets(product);
-  T* const c = p.c + (blockIdx.y * p.batches + product) * p.rows * p.cols;
+  const auto offsets = p.batch.offsets(p.first_batch + blockIdx.z);
   return {{p.a.data + offsets.of[0], p.a.stride, p.a.aligned, row, p.rows, end},
           {p.b.data + offsets.of[1], p.b.stride, p.b.aligned, col, p.cols, end},
-          c,
-          row,
-          col,
           begin,
           end};
-}
-
-template <class T>
-__device__ __forceinline__ void store(const GemmArguments<T>& p, const Place<T>& place, int i, int j, T value) {
-  const int row = place.row + i, col = place.col + j;
-  if (row >= p.rows || col >= p.cols) return;
-  T& entry = place.c[static_cast<std::int64_t>(row) * p.cols + col];
-  entry = p.accumulate ? entry + value : value;
 }
 
 __device__ __forceinline__ void read4(const float* from, float* to) {
@@ -73,18 +59,38 @@ __device__ __forceinline__ void write4(double* to, const double* from) {
   *reinterpret_cast<double2*>(to + 2) = make_double2(from[2], from[3]);
 }
 
-// Four neighbours in a row of C.
+// The block's part of C. Made when the sums are there, so that it takes no registers before.
 template <class T>
-__device__ __forceinline__ void store4(const GemmArguments<T>& p, const Place<T>& place, int i, int j,
-                                       const T* values) {
-  const int row = place.row + i, col = place.col + j;
-  if (p.vector_stores && !p.accumulate) {
-    if (row < p.rows && col < p.cols) write4(place.c + static_cast<std::int64_t>(row) * p.cols + col, values);
-    return;
+class Result {
+ public:
+  __device__ __forceinline__ Result(const GemmArguments<T>& p, const Place<T>& place)
+      : p_(p), row_(place.a.side), col_(place.b.side) {
+    c_ = p.c + (blockIdx.y * p.batches + p.first_batch + blockIdx.z) * p.rows * p.cols;
   }
+  __device__ __forceinline__ void store(int i, int j, T value) const {
+    if (row_ + i >= p_.rows || col_ + j >= p_.cols) return;
+    T& entry = *at(i, j);
+    entry = p_.accumulate ? entry + value : value;
+  }
+  // Four neighbours in a row.
+  __device__ __forceinline__ void store4(int i, int j, const T* values) const {
+    if (p_.vector_stores && !p_.accumulate) {
+      if (row_ + i < p_.rows && col_ + j < p_.cols) write4(at(i, j), values);
+      return;
+    }
 #pragma unroll
-  for (int e = 0; e < 4; ++e) store(p, place, i, j + e, values[e]);
-}
+    for (int e = 0; e < 4; ++e) store(i, j + e, values[e]);
+  }
+
+ private:
+  __device__ __forceinline__ T* at(int i, int j) const {
+    return c_ + static_cast<std::int64_t>(row_ + i) * p_.cols + (col_ + j);
+  }
+
+  const GemmArguments<T>& p_;
+  T* c_;
+  int row_, col_;
+};
 
 // sums += a b'
 template <class T, int M, int N>
@@ -140,7 +146,8 @@ __device__ __forceinline__ void pipeline(int begin, int end, int step, const Loa
 // of g stride + t, or of t stride + g, must differ. For floats these are 20 = 4 * 5 and 8 mod 32, for doubles, which are
 // read by half a warp at a time, 4 mod 16.
 template <class T, Along along, int Side, int Threads>
-struct FragmentTile {
+class FragmentTile {
+ public:
   static constexpr int kDepth = 16;
   static constexpr int kLines = along == Along::Depth ? Side : kDepth;
   static constexpr int kLength = along == Along::Depth ? kDepth : Side;
@@ -151,22 +158,33 @@ struct FragmentTile {
     return along == Along::Depth ? tile[side * kStride + depth] : tile[depth * kStride + side];
   }
 
-  static __device__ __forceinline__ void load(T* tile, const Strip<T>& strip, int term) {
-    constexpr int kChunk = 16 / sizeof(T), kChunksPerLine = kLength / kChunk;
-    constexpr int kCopies = kLines * kChunksPerLine / Threads;
-    static_assert(kCopies * Threads == kLines * kChunksPerLine);
+  // A thread's share of the copies: one chunk of every kLineStep-th line.
+  __device__ __forceinline__ explicit FragmentTile(const Strip<T>& strip) : strip_(strip) {
+    const int line = static_cast<int>(threadIdx.x) / kChunks, place = static_cast<int>(threadIdx.x) % kChunks * kChunk;
+    to_ = line * kStride + place;
+    const int side = along == Along::Depth ? line : place, depth = along == Along::Depth ? place : line;
+    from_ = strip.template at<along>(side, depth);
+    sides_left_ = strip.side_end - strip.side - side;
+    depth_end_ = strip.depth_end - depth;
+  }
+
+  __device__ __forceinline__ void load(T* tile, int term) const {
+    const T* from = from_ + (along == Along::Depth ? term : term * strip_.stride);
 #pragma unroll
-    for (int copy = 0; copy < kCopies; ++copy) {
-      const int id = static_cast<int>(threadIdx.x) + copy * Threads;
-      const int line = id / kChunksPerLine, place = id % kChunksPerLine * kChunk;
-      const int side = along == Along::Depth ? line : place, depth = term + (along == Along::Depth ? place : line);
-      const int sides_left = strip.side_end - strip.side - side, terms_left = strip.depth_end - depth;
-      const int length = along == Along::Depth ? terms_left : sides_left;
-      const bool exists = (along == Along::Depth ? sides_left : terms_left) > 0;
-      copy_chunk(tile + line * kStride + place, strip.template at<along>(side, depth), exists ? length : 0,
-                 strip.aligned);
+    for (int line = 0; line < kLines; line += kLineStep) {
+      const bool exists = (along == Along::Depth ? sides_left_ : depth_end_ - term) > line;
+      const int length = along == Along::Depth ? depth_end_ - term : sides_left_;
+      copy_chunk(tile + to_ + line * kStride, from + line * strip_.stride, exists ? length : 0, strip_.aligned);
     }
   }
+
+ private:
+  static constexpr int kChunk = 16 / sizeof(T), kChunks = kLength / kChunk, kLineStep = Threads / kChunks;
+  static_assert(Threads % kChunks == 0 && kLines % kLineStep == 0);
+
+  const Strip<T>& strip_;
+  const T* from_;
+  int to_, sides_left_, depth_end_;
 };
 
 }  // namespace brenier::BRENIER_CUDA_NAMESPACE

@@ -68,10 +68,11 @@ __global__ void __launch_bounds__(kThreads) vectorised_kernel(GemmArguments<T> p
     }
     __syncthreads();
   }
+  const Result result(p, place);
 #pragma unroll
   for (int i = 0; i < 4 * kQuads; ++i) {
 #pragma unroll
-    for (int q = 0; q < kQuads; ++q) store4(p, place, i0 + i / 4 * 64 + i % 4, j0 + 64 * q, &sums[i][4 * q]);
+    for (int q = 0; q < kQuads; ++q) result.store4(i0 + i / 4 * 64 + i % 4, j0 + 64 * q, &sums[i][4 * q]);
   }
 }
 

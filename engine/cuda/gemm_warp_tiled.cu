@@ -74,10 +74,11 @@ __global__ void __launch_bounds__(Tile::kThreads, 512 / Tile::kThreads) warp_til
   };
   const auto compute = [&](int stage) { add_products<Tile>(stages.of[stage], i0, j0, sums); };
   pipeline<2>(place.begin, place.end, kDepth, load, compute);
+  const Result result(p, place);
 #pragma unroll
   for (int i = 0; i < 4 * Tile::kQuadsM; ++i) {
 #pragma unroll
-    for (int q = 0; q < Tile::kQuadsN; ++q) store4(p, place, i0 + i / 4 * 32 + i % 4, j0 + 16 * q, &sums[i][4 * q]);
+    for (int q = 0; q < Tile::kQuadsN; ++q) result.store4(i0 + i / 4 * 32 + i % 4, j0 + 16 * q, &sums[i][4 * q]);
   }
 }
 
