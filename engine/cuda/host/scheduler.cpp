@@ -169,7 +169,6 @@ void Scheduler::rest(Lane* next) {
   idle_.push_back(&self);
   Fiber& target = next ? *next->fiber : *main_;
   self.switch_to(target);
-  fiber_ = &self;
 }
 
 // The running thread waits.
@@ -180,7 +179,7 @@ void Scheduler::park() {
     Fiber* target = main_;
     if (next && next->state == Lane::State::New) {
       handed_over_ = next;
-      target = &idle_fiber();
+      target = fiber_ = &idle_fiber();
     } else if (next) {
       target = next->fiber;
     }
@@ -251,10 +250,9 @@ void Scheduler::release_warp(const Lane& self) {
   }
 }
 
-// The stack is dropped without destructors, so nothing on it may own memory.
+// The stack is dropped without destructors, so nothing on it may own memory at the switch.
 void Scheduler::fail(std::string what) {
-  failure_ = block_.place(running_) + what;
-  what = std::string();
+  failure_ = block_.place(running_) + std::string(std::move(what));
   for (;;) fiber_->switch_to(*main_);
 }
 
