@@ -1,0 +1,134 @@
+// The matrix product as an operation: [..., m, k] times [..., k, n] with broadcast leading axes and any strides, brought into
+// the form that the kernels of gemm.h take.
+#include <limits>
+#include <vector>
+
+#include "engine/cuda/gemm.h"
+
+namespace brenier::BRENIER_CUDA_NAMESPACE {
+
+namespace {
+
+// A factor, or a row-major copy of it.
+template <class T>
+struct View {
+  const T* data;
+  Shape shape;
+  Strides strides;
+};
+
+template <class T>
+__global__ void copy_view(const T* from, Walk<1> walk, std::int64_t size, T* to) {
+  const std::int64_t first = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  for (std::int64_t i = first; i < size; i += std::int64_t{gridDim.x} * blockDim.x) to[i] = from[walk.offsets(i).of[0]];
+}
+
+// Neighbours in memory along one of the two axes of a matrix, which may have a single line.
+template <class T>
+bool runs_along_an_axis(const View<T>& x) {
+  return x.strides[-1] == 1 || x.strides[-2] == 1 || x.shape[-1] == 1 || x.shape[-2] == 1;
+}
+
+template <class T>
+View<T> row_major_copy(View<T> x, std::vector<Scratch>& copies) {
+  // What is repeated along a batch axis is copied once.
+  for (int axis = 0; axis < x.shape.rank() - 2; ++axis)
+    if (x.strides[axis] == 0) x.shape[axis] = 1;
+  const std::int64_t size = element_count(x.shape);
+  copies.emplace_back(static_cast<std::size_t>(size) * sizeof(T));
+  T* const copy = copies.back().template data<T>();
+  const LaunchShape shape{.grid = {grid_for(size, 256)}, .block = {256}, .op = "matmul"};
+  launch(shape, copy_view<T>, x.data, make_walk<1>(x.shape, {x.strides}), size, copy);
+  return {copy, x.shape, contiguous_strides(x.shape)};
+}
+
+// Strides of the leading axes against those of the result.
+template <class T>
+Strides batch_strides(const View<T>& x, int rank) {
+  Strides strides = Dims::filled(rank, 0);
+  for (int d = 1; d <= x.shape.rank() - 2; ++d)
+    if (x.shape[-d - 2] != 1) strides[-d] = x.strides[-d - 2];
+  return strides;
+}
+
+struct Matrix {
+  std::int64_t side_stride, depth_stride;
+};
+
+// A batch of products with one B is one product with more rows, if the rows of A are evenly spaced.
+void merge_batch_into_rows(Walk<2>& batch, GemmShape& shape, Matrix& a) {
+  const int last = batch.rank - 1;
+  const std::int64_t length = batch.length[last], a_step = batch.stride[0][last];
+  const bool fits = shape.rows * length <= std::numeric_limits<int>::max() / 2;
+  if (length == 1 || batch.stride[1][last] != 0 || !fits) return;
+  if (shape.rows != 1 && a_step != shape.rows * a.side_stride) return;
+  if (shape.rows == 1) a.side_stride = a_step;
+  shape.rows *= length;
+  shape.batches /= length;
+  batch.length[last] = 1;
+  batch.stride[0][last] = 0;
+  if (batch.rank > 1) --batch.rank;
+}
+
+template <class T>
+Factor<T> factor(const T* data, const Matrix& x, std::int64_t side, std::int64_t depth, const Walk<2>& batch,
+                 int which) {
+  const bool along_depth = x.depth_stride == 1 || (x.side_stride != 1 && side != 1);
+  const std::int64_t lines = along_depth ? side : depth, stride = along_depth ? x.side_stride : x.depth_stride;
+  const auto whole = [](std::int64_t elements) { return elements * static_cast<std::int64_t>(sizeof(T)) % 16 == 0; };
+  bool aligned = reinterpret_cast<std::uintptr_t>(data) % 16 == 0 && (lines == 1 || whole(stride));
+  for (int axis = 0; axis < batch.rank; ++axis) aligned = aligned && whole(batch.stride[which][axis]);
+  return {data, stride, along_depth ? Along::Depth : Along::Side, aligned};
+}
+
+int checked_length(const char* axis, std::int64_t length) {
+  if (length > std::numeric_limits<int>::max() / 2)
+    throw std::invalid_argument(str("[matmul] has ", length, " ", axis, ", more than the kernels count"));
+  return static_cast<int>(length);
+}
+
+template <class T>
+void multiply(GemmShape shape, const View<T>& a, const View<T>& b, const KernelCall& call) {
+  const Shape batch_shape = call.output.shape().part(0, call.output.rank() - 2);
+  const int rank = batch_shape.rank();
+  Walk<2> batch = make_walk<2>(batch_shape, {batch_strides(a, rank), batch_strides(b, rank)});
+  Matrix rows{a.strides[-2], a.strides[-1]};
+  const Matrix cols{b.strides[-1], b.strides[-2]};
+  merge_batch_into_rows(batch, shape, rows);
+  GemmArguments<T> arguments{.rows = checked_length("rows", shape.rows),
+                             .cols = checked_length("columns", shape.cols),
+                             .depth = checked_length("terms", shape.depth),
+                             .a = factor(a.data, rows, shape.rows, shape.depth, batch, 0),
+                             .b = factor(b.data, cols, shape.cols, shape.depth, batch, 1),
+                             .c = call.output.mutable_data<T>(),
+                             .accumulate = call.accumulate,
+                             .batch = batch,
+                             .batches = shape.batches};
+  const GemmPlan plan = plan_gemm(best_gemm(shape, dtype_of<T>()), shape);
+  const std::size_t bytes = scratch_bytes(plan, shape, dtype_of<T>());
+  if (bytes == 0) return gemm<T>(plan, arguments, nullptr);
+  const Scratch scratch(bytes);
+  gemm(plan, arguments, scratch.data<T>());
+}
+
+}  // namespace
+
+void matmul_kernel(const KernelCall& call) {
+  check_inputs("matmul", call, call.output.dtype());
+  for_floating("matmul", call.output.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    const Shape& c = call.output.shape();
+    if (call.output.size() == 0) return;
+    GemmShape shape{c[-2], c[-1], call.inputs[0]->shape()[-1]};
+    shape.batches = call.output.size() / (shape.rows * shape.cols);
+    std::vector<Scratch> copies;
+    const auto view_of = [&](const Tensor& x) {
+      const View<T> view{x.data<T>(), x.shape(), x.strides()};
+      return x.size() == 0 || runs_along_an_axis(view) ? view : row_major_copy(view, copies);
+    };
+    const View<T> a = view_of(*call.inputs[0]), b = view_of(*call.inputs[1]);
+    multiply(shape, a, b, call);
+  });
+}
+
+}  // namespace brenier::BRENIER_CUDA_NAMESPACE
