@@ -125,7 +125,8 @@ bool fusible(const Backend& backend, OpCode code, DType dtype);
 std::unique_ptr<FusedKernel> prepare_fused(const FusedGroup& group, const Backend& backend);
 FusedLimits fused_limits();
 std::array<Kernel, kOpCount> elementwise_kernels();  // null for all others
-// to = from, element for element, in row-major order of each: the shapes may differ, the number of elements may not.
+// movement.cu: to = from, element for element, in row-major order of each. The shapes may differ, not the number of
+// elements.
 void copy_elements(const Tensor& from, Tensor& to);
 
 void cast_kernel(const KernelCall& call);  // movement.cu
