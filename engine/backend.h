@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -114,6 +115,7 @@ struct Backend {
   HostCopies copies{};
   // Devices where a kernel may still be at work when its call returns: waits for all of them. Null elsewhere.
   void (*synchronize)() = nullptr;
+  std::string (*description)() = nullptr;  // "NVIDIA H200"; null: the CPU
   // What `body` calls is recorded, not executed. Null where there is no such thing.
   std::unique_ptr<LaunchSequence> (*record)(const std::function<void()>& body) = nullptr;
 

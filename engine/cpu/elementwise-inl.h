@@ -119,13 +119,6 @@ void for_each_output_row(const KernelCall& call, RowFunction<Out, In, N> functio
   });
 }
 
-// The operations that make sense for integers; the others refuse them.
-template <class F, class... List>
-inline constexpr bool is_one_of = (std::is_same_v<F, List> || ...);
-template <class F>
-inline constexpr bool accepts_integers =
-    is_one_of<F, Neg, Abs, Sign, Square, Add, Sub, Mul, Maximum, Minimum, Equal, Less, LessEqual, Where>;
-
 #define BRENIER_NAME(op_name, code, text) \
   inline const char* name_of(code) { return #op_name; }
 BRENIER_UNARY_OPS(BRENIER_NAME)

@@ -16,7 +16,7 @@
 
 #include "engine/backend.h"
 #include "engine/cpu/kernel_table.h"
-#include "engine/cpu/philox.h"
 #include "engine/cpu/target.h"
 #include "engine/cpu/threads.h"
+#include "engine/philox.h"
 #include "engine/str.h"

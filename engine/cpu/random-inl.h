@@ -14,37 +14,14 @@ inline PhiloxStream stream_of(const KernelCall& call) {
   return {call.attributes.seed, static_cast<std::uint64_t>(*call.inputs[0]->data<std::int64_t>())};
 }
 
-using PhiloxPair = std::array<std::uint64_t, 2>;
-inline PhiloxPair pair_of(const PhiloxWords& w) {
-  return {w[0] | std::uint64_t{w[1]} << 32, w[2] | std::uint64_t{w[3]} << 32};
-}
-
-inline double unit_interval(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
-
 // Writes elements 2b and 2b + 1 from make(v0, v1) of block b.
 template <class Out, class Make>
 void fill_pairs(const PhiloxStream& stream, Out* out, std::int64_t n, Make make) {
   for (std::int64_t i = 0; i < n; i += 2) {
     const auto pair = make(pair_of(stream.block(static_cast<std::uint64_t>(i / 2))));
-    out[i] = pair[0];
-    if (i + 1 < n) out[i + 1] = pair[1];
+    out[i] = pair.first;
+    if (i + 1 < n) out[i + 1] = pair.second;
   }
-}
-
-template <class T>
-std::array<T, 2> uniform_pair(const PhiloxPair& bits) {
-  // Rounding to float32 could give 1, which does not belong to the interval.
-  constexpr T largest = T(1) - std::numeric_limits<T>::epsilon() / 2;
-  return {std::min(static_cast<T>(unit_interval(bits[0])), largest),
-          std::min(static_cast<T>(unit_interval(bits[1])), largest)};
-}
-
-template <class T>
-std::array<T, 2> normal_pair(const PhiloxPair& bits) {
-  constexpr double two_pi = 6.283185307179586476925287;
-  const double radius = std::sqrt(-2.0 * std::log(unit_interval(bits[0]) + 0x1p-53));
-  const double angle = two_pi * unit_interval(bits[1]);
-  return {static_cast<T>(radius * std::cos(angle)), static_cast<T>(radius * std::sin(angle))};
 }
 
 inline void random_uniform_kernel(const KernelCall& call) {
@@ -67,7 +44,7 @@ void rademacher(const PhiloxStream& stream, T* out, std::int64_t n) {
     const PhiloxWords words = stream.block(static_cast<std::uint64_t>(start / 128));
     const std::int64_t count = std::min<std::int64_t>(n - start, 128);
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::uint32_t bit = words[static_cast<std::size_t>(i / 32)] >> (i % 32) & 1u;
+      const std::uint32_t bit = words[static_cast<int>(i / 32)] >> (i % 32) & 1u;
       out[start + i] = bit ? T(1) : T(-1);
     }
   }

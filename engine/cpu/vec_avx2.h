@@ -19,7 +19,7 @@ BRENIER_TARGET_BEGIN(BRENIER_AVX2)
 
 namespace brenier::cpu::avx2 {
 
-#include "engine/cpu/scalar_vocabulary-inl.h"
+#include "engine/ops/scalar_vocabulary-inl.h"
 
 // What differs between float and double by more than a suffix: numbers seen as integers.
 struct FloatBits {
@@ -108,7 +108,7 @@ BRENIER_REGISTER(double, __m256d, DoubleBits, 53, 4, pd)
 #undef BRENIER_REGISTER
 
 #include "engine/cpu/pack-inl.h"
-#include "engine/cpu/vec_elementary-inl.h"
+#include "engine/ops/elementary-inl.h"
 #include "engine/cpu/vec_math-inl.h"
 #include "engine/cpu/vec_pow-inl.h"
 #include "engine/cpu/vec_trig-inl.h"

@@ -32,7 +32,7 @@ BRENIER_TARGET_BEGIN(BRENIER_AVX512)
 
 namespace brenier::cpu::avx512 {
 
-#include "engine/cpu/scalar_vocabulary-inl.h"
+#include "engine/ops/scalar_vocabulary-inl.h"
 
 template <class T>
 struct Register;
@@ -81,7 +81,7 @@ BRENIER_REGISTER(double, __m512d, __mmask8, 8, pd)
 #undef BRENIER_REGISTER
 
 #include "engine/cpu/pack-inl.h"
-#include "engine/cpu/vec_elementary-inl.h"
+#include "engine/ops/elementary-inl.h"
 #include "engine/cpu/vec_math-inl.h"
 #include "engine/cpu/vec_pow-inl.h"
 #include "engine/cpu/vec_trig-inl.h"

@@ -17,7 +17,7 @@
 
 namespace brenier::cpu::neon {
 
-#include "engine/cpu/scalar_vocabulary-inl.h"
+#include "engine/ops/scalar_vocabulary-inl.h"
 
 // What differs between float and double by more than a suffix: the lanes of a part, and numbers seen as integers.
 struct FloatBits {
@@ -111,7 +111,7 @@ BRENIER_REGISTER(double, float64x2_t, uint64x2_t, DoubleBits, 53, 2, f64, s64, u
 #undef BRENIER_REGISTER
 
 #include "engine/cpu/pack-inl.h"
-#include "engine/cpu/vec_elementary-inl.h"
+#include "engine/ops/elementary-inl.h"
 #include "engine/cpu/vec_math-inl.h"
 #include "engine/cpu/vec_pow-inl.h"
 #include "engine/cpu/vec_trig-inl.h"

@@ -17,8 +17,8 @@
 
 namespace brenier::cpu::scalar {
 
-#include "engine/cpu/scalar_vocabulary-inl.h"
-#include "engine/cpu/vec_elementary-inl.h"
+#include "engine/ops/scalar_vocabulary-inl.h"
+#include "engine/ops/elementary-inl.h"
 
 template <class T>
 struct PackOf {

@@ -7,8 +7,6 @@
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
-const Backend& backend();
-
 namespace {
 
 // What kernels called in this thread ask for while a sequence is recorded; null otherwise.
@@ -73,6 +71,7 @@ const Backend& backend() {
                                 .kernels = kernel_table(),
                                 .copies = {copy_to_device, copy_to_host},
                                 .synchronize = synchronize,
+                                .description = device_name,
                                 .record = record,
                                 .fusible = fusible,
                                 .fused_limits = fused_limits(),

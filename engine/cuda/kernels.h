@@ -120,15 +120,17 @@ inline Strides broadcast_strides(const Tensor& x, const Shape& shape) {
   return strides;
 }
 
+const Backend& backend();  // backend.cu
+
 // Elementwise operations and groups of them: fused.cu.
 bool fusible(const Backend& backend, OpCode code, DType dtype);
 std::unique_ptr<FusedKernel> prepare_fused(const FusedGroup& group, const Backend& backend);
 FusedLimits fused_limits();
 std::array<Kernel, kOpCount> elementwise_kernels();  // null for all others
-// to = from, element for element, in row-major order of each: the shapes may differ, the number of elements may not.
-void copy_elements(const Tensor& from, Tensor& to);
 
-void cast_kernel(const KernelCall& call);  // movement.cu
+// to = from, element for element, in row-major order of each: the shapes may differ, the number of elements may not.
+void copy_elements(const Tensor& from, Tensor& to);  // movement.cu
+void cast_kernel(const KernelCall& call);
 void reshape_kernel(const KernelCall& call);
 void pad_kernel(const KernelCall& call);
 void concat_kernel(const KernelCall& call);

@@ -4,7 +4,8 @@
 // tests/support/op_cases.cpp. From the lists follow the opcode, the public declaration and the kernel table entries.
 //
 // A functor body is written once, generic over V: float, double, a SIMD pack or a GPU thread's value. It uses only
-// the vocabulary of engine/cpu/vec_scalar.h (exp, log, select, …). The bodies are compiled *inside* each target's
+// the vocabulary of engine/ops/scalar_vocabulary-inl.h (exp, log, select, …), and the target says what a function for
+// inlining is: BRENIER_INLINE. The bodies are compiled *inside* each target's
 // region (BRENIER_TARGET is then defined), because code compiled for a wider instruction set is not inlined from
 // outside. There is deliberately no include guard around them.
 
@@ -54,112 +55,112 @@
 #ifdef BRENIER_TARGET
 struct Neg {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return -x;
   }
 };
 struct Abs {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return abs(x);
   }
 };
 struct Sign {
   // NaN stays NaN, as everywhere.
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return select(x > V(0), V(1), select(x < V(0), V(-1), x * V(0)));
   }
 };
 struct Floor {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return floor(x);
   }
 };
 struct IsFinite {
   // inf - inf and NaN - NaN are NaN, the only value that differs from itself.
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return select(x - x == V(0), V(1), V(0));
   }
 };
 struct Square {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return x * x;
   }
 };
 struct Sqrt {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return sqrt(x);
   }
 };
 struct Reciprocal {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return V(1) / x;
   }
 };
 struct Exp {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return exp(x);
   }
 };
 struct Expm1 {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return expm1(x);
   }
 };
 struct Log {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return log(x);
   }
 };
 struct Log1p {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return log1p(x);
   }
 };
 struct Sin {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return sin(x);
   }
 };
 struct Cos {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return cos(x);
   }
 };
 struct Tanh {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return tanh(x);
   }
 };
 struct Erf {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return erf(x);
   }
 };
 struct Erfc {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return erfc(x);
   }
 };
 struct Relu {
   // The comparison is written so that NaN passes through.
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return select(x <= V(0), V(0), x);
   }
 };
@@ -167,68 +168,75 @@ struct Relu {
 
 struct Add {
   template <class V>
-  V operator()(V a, V b) const {
+  BRENIER_INLINE V operator()(V a, V b) const {
     return a + b;
   }
 };
 struct Sub {
   template <class V>
-  V operator()(V a, V b) const {
+  BRENIER_INLINE V operator()(V a, V b) const {
     return a - b;
   }
 };
 struct Mul {
   template <class V>
-  V operator()(V a, V b) const {
+  BRENIER_INLINE V operator()(V a, V b) const {
     return a * b;
   }
 };
 struct Div {
   template <class V>
-  V operator()(V a, V b) const {
+  BRENIER_INLINE V operator()(V a, V b) const {
     return a / b;
   }
 };
 struct Pow {
   template <class V>
-  V operator()(V a, V b) const {
+  BRENIER_INLINE V operator()(V a, V b) const {
     return pow(a, b);
   }
 };
 struct Maximum {
   template <class V>
-  V operator()(V a, V b) const {
+  BRENIER_INLINE V operator()(V a, V b) const {
     return select(a != a, a, select(a > b, a, b));
   }
 };
 struct Minimum {
   template <class V>
-  V operator()(V a, V b) const {
+  BRENIER_INLINE V operator()(V a, V b) const {
     return select(a != a, a, select(a < b, a, b));
   }
 };
 struct Equal {
   template <class V>
-  V operator()(V a, V b) const {
+  BRENIER_INLINE V operator()(V a, V b) const {
     return select(a == b, V(1), V(0));
   }
 };
 struct Less {
   template <class V>
-  V operator()(V a, V b) const {
+  BRENIER_INLINE V operator()(V a, V b) const {
     return select(a < b, V(1), V(0));
   }
 };
 struct LessEqual {
   template <class V>
-  V operator()(V a, V b) const {
+  BRENIER_INLINE V operator()(V a, V b) const {
     return select(a <= b, V(1), V(0));
   }
 };
 struct Where {
   template <class V>
-  V operator()(V condition, V a, V b) const {
+  BRENIER_INLINE V operator()(V condition, V a, V b) const {
     return select(condition != V(0), a, b);
   }
 };
+
+// The operations that make sense for integers; the others refuse them.
+template <class F, class... List>
+inline constexpr bool is_one_of = (std::is_same_v<F, List> || ...);
+template <class F>
+inline constexpr bool accepts_integers =
+    is_one_of<F, Neg, Abs, Sign, Square, Add, Sub, Mul, Maximum, Minimum, Equal, Less, LessEqual, Where>;
 #endif

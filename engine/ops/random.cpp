@@ -1,7 +1,7 @@
 // Random numbers as operations: constants, functions of (seed, counter, index) alone.
 //
 // The counter is a tensor so that it can be an input of a recorded computation. The generator is in the kernels
-// (engine/cpu/philox.h); Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (2011).
+// (engine/philox.h); Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (2011).
 #include <stdexcept>
 
 #include "engine/op.h"

@@ -47,19 +47,19 @@ BRENIER_INLINE SoftplusParts<V> logistic_parts(V x) {
 }
 struct Softplus {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return logistic_parts(x).softplus;
   }
 };
 struct Sigmoid {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return logistic_parts(x).cdf;
   }
 };
 struct LogisticFamily {
   template <class V, class Out>
-  void operator()(V x, Out&& out) const {
+  BRENIER_INLINE void operator()(V x, Out&& out) const {
     const SoftplusParts<V> parts = logistic_parts(x);
     out(0, parts.softplus);
     out(1, parts.cdf);
@@ -82,7 +82,7 @@ BRENIER_INLINE V log_cosh_tail(V z) {
 // there the leading term x^2/2 carries the rounding error of x^2 along.
 struct LogCosh {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     const V a = abs(x), z = a * a, log1p = log1p_of_fraction(exp(V(-2) * a));
     const V large = (a - V(kLn2High<V>)) + (log1p - V(kLn2Low<V>));
     const V small = fma(z * z, log_cosh_tail(z), V(0.5) * fma(a, a, -z)) + V(0.5) * z;
@@ -97,19 +97,19 @@ BRENIER_INLINE SoftplusParts<V> laplace_parts(V x) {
 }
 struct LaplaceSoftplus {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return laplace_parts(x).softplus;
   }
 };
 struct LaplaceCdf {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return laplace_parts(x).cdf;
   }
 };
 struct LaplaceFamily {
   template <class V, class Out>
-  void operator()(V x, Out&& out) const {
+  BRENIER_INLINE void operator()(V x, Out&& out) const {
     const SoftplusParts<V> parts = laplace_parts(x);
     out(0, parts.softplus);
     out(1, parts.cdf);
@@ -174,25 +174,25 @@ BRENIER_INLINE GaussianParts<V> gaussian_parts(V x) {
 }
 struct GaussianSoftplus {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return gaussian_parts(x).softplus;
   }
 };
 struct NormalCdf {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return gaussian_parts(x).cdf;
   }
 };
 struct NormalPdf {
   template <class V>
-  V operator()(V x) const {
+  BRENIER_INLINE V operator()(V x) const {
     return gaussian_parts(x).pdf;
   }
 };
 struct GaussianFamily {
   template <class V, class Out>
-  void operator()(V x, Out&& out) const {
+  BRENIER_INLINE void operator()(V x, Out&& out) const {
     const GaussianParts<V> parts = gaussian_parts(x);
     out(0, parts.softplus);
     out(1, parts.cdf);

@@ -1,6 +1,9 @@
 // The options every program has, and what becomes of options when a run is resumed.
 #include <cstdlib>
+#include <cstring>
+#include <stdexcept>
 
+#include "engine/backend.h"
 #include "engine/str.h"
 #include "experiments/support/device_info.h"
 #include "experiments/support/input_error.h"
@@ -11,16 +14,20 @@ namespace {
 
 constexpr double kMaxTimeBudget = 1e9;  // seconds; 30 years
 
-OptionTable::Entry device_option() {
-  const auto read = [](const std::string& text) {
-    if (text == "cuda") throw InputError("--device: 'cuda' is not available, this build has no CUDA backend");
-    if (text != "cpu") throw InputError(str("--device: '", text, "' is not one of cpu, cuda"));
+OptionTable::Entry device_option(std::string& device) {
+  const auto read = [&device](const std::string& text) {
+    try {
+      backend_named(text);
+    } catch (const std::invalid_argument& error) {
+      throw InputError(str("--device: ", std::string_view(error.what()).substr(std::strlen("[device] "))));
+    }
+    device = text;
   };
   return {.name = "device",
-          .help = "where to compute; this build has cpu only [cpu]",
-          .argument = "cpu|cuda",
+          .help = "where to compute: the CPU, a GPU, or the GPU's kernels played by the CPU, for tests [cpu]",
+          .argument = "NAME",
           .read = read,
-          .write = [] { return Value("cpu"); }};
+          .write = [&device] { return Value(device); }};
 }
 
 void may_differ(OptionTable& table) { table.entries().back().on_resume = OnResume::MayDiffer; }
@@ -51,7 +58,7 @@ void add_common_options(OptionTable& table, CommonOptions& options, const std::s
   table.text("out", options.out, "folder for the results", OnResume::MayDiffer);
   table.entries().back().argument = "DIR";
   table.integer("seed", options.seed, {}, "all random numbers follow from it");
-  table.add(device_option());
+  table.add(device_option(options.device));
   table.integer("threads", options.threads, {.min = 1, .max = 4096},
                 "threads to use; the results are the same for every number");
   may_differ(table);

@@ -149,7 +149,7 @@ template <class Stored, class T>
 Tensor make(std::string_view data, const Shape& shape) {
   Tensor result = Tensor::uninitialized(shape, dtype_of<T>(), cpu_backend());
   convert<Stored>(data, result.mutable_data<T>());
-  return result;
+  return result.to(default_backend());
 }
 
 // One stored type: how NumPy calls it, its size, and how it becomes a tensor.

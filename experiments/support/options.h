@@ -27,6 +27,7 @@ struct CommonOptions {
   std::string out;                                               // --out; results/NAME
   std::int64_t seed = 0;                                         // --seed, at least 0
   std::int64_t threads = 0;                                      // --threads; all cores
+  std::string device = "cpu";                                    // --device cpu|cuda|cuda-on-host
   DType precision = DType::Float64;                              // --precision f32|f64
   std::string data;                                              // --data; $BRENIER_DATA, else "data"
   bool quick = false;                                            // --quick

@@ -59,6 +59,7 @@ Run::Run(const Experiment& experiment, OptionTable& table, const CommonOptions& 
       directory_(options.out, experiment.name),
       progress_(err, progress_style(options.quiet)) {
   set_threads(static_cast<int>(options.threads));
+  set_default_backend(backend_named(options.device));
   const bool unfinished = directory_.has_unfinished_run();
   if (unfinished && !options.resume)
     throw InputError(str(directory_.unfinished().string(),
@@ -69,6 +70,10 @@ Run::Run(const Experiment& experiment, OptionTable& table, const CommonOptions& 
     if (checkpoint_.metadata["experiment"] != experiment.name)
       throw InputError(str(source, " is not a checkpoint of ", experiment.name));
     restore(row_from(checkpoint_.metadata["config"], source), source);
+    if (default_backend().name != options.device) {
+      set_default_backend(backend_named(options.device));
+      checkpoint_ = load_safetensors(source);
+    }
   } else if (options.resume && directory_.has_finished_run()) {
     const std::string source = directory_.metrics().string();
     const Row metrics = row_from(read_file(source), source);
@@ -126,18 +131,20 @@ void Run::draw(const LinePlot& figure) { draw_into_folder(figure); }
 
 Row Run::metrics() const {
   const DeviceInfo device = device_info();
-  return {
-      {"experiment", experiment_.name},
-      {"claim", experiment_.claim},
-      {"source", experiment_.source},
-      {"command", command_of(table_, experiment_.name)},
-      {"config", config_of(table_)},
-      {"results", results_},
-      {"paper", paper_},
-      {"stopped_early", stopped_early_},
-      {"seconds", seconds()},
-      {"device", Row{{"kind", "cpu"}, {"model", device.cpu}, {"cores", device.cores}, {"threads", options_.threads}}},
-      {"date", now_utc()}};
+  return {{"experiment", experiment_.name},
+          {"claim", experiment_.claim},
+          {"source", experiment_.source},
+          {"command", command_of(table_, experiment_.name)},
+          {"config", config_of(table_)},
+          {"results", results_},
+          {"paper", paper_},
+          {"stopped_early", stopped_early_},
+          {"seconds", seconds()},
+          {"device", Row{{"kind", options_.device},
+                         {"model", default_backend().description ? default_backend().description() : device.cpu},
+                         {"cores", device.cores},
+                         {"threads", options_.threads}}},
+          {"date", now_utc()}};
 }
 
 void Run::finish() {

@@ -140,7 +140,7 @@ Tensor tensor_from(const Entry& entry, std::string_view data) {
   Tensor result = Tensor::uninitialized(entry.shape, entry.dtype, cpu_backend());
   if (entry.end > entry.begin)
     std::memcpy(result.mutable_data<char>(), data.data() + entry.begin, entry.end - entry.begin);
-  return result;
+  return result.to(default_backend());
 }
 
 }  // namespace

@@ -7,15 +7,12 @@
 #include <cmath>
 #include <set>
 
-#include "engine/cpu/philox.h"
+#include "engine/philox.h"
 #include "tests/support/compare.h"
 #include "tests/support/kernel_call.h"
 
 namespace brenier::testing {
 namespace {
-
-using cpu::philox4x32_10;
-using cpu::PhiloxWords;
 
 constexpr std::int64_t kCount = 200001;
 

@@ -37,7 +37,7 @@ TEST_CASE("a run writes metrics, log and model, and prints its table") {
 TEST_CASE("bad options write nothing and say one sentence") {
   const TemporaryFolder folder;
   for (const std::vector<std::string>& bad :
-       {std::vector<std::string>{"--steps", "0"}, {"--nonsense"}, {"--device", "cuda"}}) {
+       {std::vector<std::string>{"--steps", "0"}, {"--nonsense"}, {"--device", "tpu"}}) {
     std::vector<std::string> arguments{"--out", (folder / "out").string()};
     arguments.insert(arguments.end(), bad.begin(), bad.end());
     const Outcome outcome = execute(arguments);

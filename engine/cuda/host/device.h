@@ -18,6 +18,7 @@
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define threadIdx (::brenier::cuda_on_host::current_thread)
 #define blockIdx (::brenier::cuda_on_host::current_block)
 #define blockDim (::brenier::cuda_on_host::block_size)
