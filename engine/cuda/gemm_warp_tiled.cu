@@ -1,10 +1,10 @@
 // Rung 4, float32. Asynchronous copies fill one half of shared memory while the block computes from the other, with one
-// barrier per tile, and each warp has a compact part of C: its 8 x 4 lanes read 8 neighbouring quads of A and 4 of B, each
-// in one access without bank conflicts.
+// barrier per tile, and each warp has a compact part of C: its 8 x 4 lanes read 8 neighbouring quads of A and 4 of B,
+// each in one access without bank conflicts.
 //
-// In shared memory both tiles run along their side, as the outer products want them. A factor that runs along the depth is
-// transposed by copies of 4 bytes: a warp takes 8 terms of 4 lines, whole sectors of 32 bytes in global memory, and with
-// lines 4 mod 32 numbers apart all of shared memory's banks.
+// In shared memory both tiles run along their side, as the outer products want them. A factor that runs along the depth
+// is transposed by copies of 4 bytes: a warp takes 8 terms of 4 lines, whole sectors of 32 bytes in global memory, and
+// with lines 4 mod 32 numbers apart all of shared memory's banks.
 #include "engine/cuda/gemm_tiles.cuh"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {

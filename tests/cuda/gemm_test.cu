@@ -1,5 +1,5 @@
-// The kernels for matrix products, each by name, against sums in double on the host. Factors lie in memory that holds NaN
-// around and between their lines.
+// The kernels for matrix products, each by name, against sums in double on the host. Factors lie in memory that holds
+// NaN around and between their lines.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -122,8 +122,8 @@ void for_each_sum(const Case& c, Product<T>& product, const Visit& visit) {
   }
 }
 
-// Each entry is off by at most k eps sum |a b|, and a little for the products and the sum with what was there before. The
-// oracle's own error counts where it has no more digits.
+// Each entry is off by at most k eps sum |a b|, and a little for the products and the sum with what was there before.
+// The oracle's own error counts where it has no more digits.
 template <class T>
 void check_product(const Case& c) {
   INFO(describe(c));

@@ -1,5 +1,5 @@
-// The matrix product as a kernel of the device: strides, batches and dtypes, against the CPU's product of doubles. The bound
-// is that of a sum of k terms, once for each of the two: (k + 4) eps (|A||B|) for each entry.
+// The matrix product as a kernel of the device: strides, batches and dtypes, against the CPU's product of doubles. The
+// bound is that of a sum of k terms, once for each of the two: (k + 4) eps (|A||B|) for each entry.
 #include <doctest/doctest.h>
 
 #include <cmath>
