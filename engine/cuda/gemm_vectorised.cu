@@ -1,6 +1,6 @@
-// Rung 3. A thread computes an 8 x 8 square of C (4 x 4 of doubles) from registers: 16 numbers from shared memory pay for
-// 64 multiplications, and global and shared memory are read 16 bytes at a time. In shared memory both tiles run along
-// their side; a factor that runs along the depth is transposed on the way.
+// Rung 3. A thread computes an 8 x 8 square of C (4 x 4 of doubles) from registers: 16 numbers from shared memory pay
+// for 64 multiplications, and global and shared memory are read 16 bytes at a time. In shared memory both tiles run
+// along their side; a factor that runs along the depth is transposed on the way.
 #include "engine/cuda/gemm_tiles.cuh"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
@@ -40,9 +40,12 @@ __device__ __forceinline__ void load_tile(T (&tile)[kDepth][kSide<T> + 4], const
     const int length = along == Along::Depth ? terms_left : sides_left;
     load4(strip.template at<along>(side, term + depth), length, strip.aligned, values);
   }
-  if (along == Along::Side) return write4(&tile[depth][side], values);
+  if constexpr (along == Along::Side) {
+    write4(&tile[depth][side], values);
+  } else {
 #pragma unroll
-  for (int e = 0; e < 4; ++e) tile[depth + e][side] = values[e];
+    for (int e = 0; e < 4; ++e) tile[depth + e][side] = values[e];
+  }
 }
 
 template <class T, Along AlongA, Along AlongB>
