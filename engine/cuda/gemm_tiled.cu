@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kTile* kTiledRows) tiled_kernel(GemmArguments<
     load_square<AlongA>(squares.a, place.a, term);
     load_square<AlongB>(squares.b, place.b, term);
     __syncthreads();
-#pragma unroll
+#pragma unroll 8
     for (int k = 0; k < kTile; ++k) {
 #pragma unroll
       for (int i = 0; i < kSums; ++i) sums[i] += squares.a[y + i * kTiledRows][k] * squares.b[x][k];

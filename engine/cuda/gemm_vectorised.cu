@@ -40,9 +40,12 @@ __device__ __forceinline__ void load_tile(T (&tile)[kDepth][kSide<T> + 4], const
     const int length = along == Along::Depth ? terms_left : sides_left;
     load4(strip.template at<along>(side, term + depth), length, strip.aligned, values);
   }
-  if (along == Along::Side) return write4(&tile[depth][side], values);
+  if constexpr (along == Along::Side) {
+    write4(&tile[depth][side], values);
+  } else {
 #pragma unroll
-  for (int e = 0; e < 4; ++e) tile[depth + e][side] = values[e];
+    for (int e = 0; e < 4; ++e) tile[depth + e][side] = values[e];
+  }
 }
 
 template <class T, Along AlongA, Along AlongB>

@@ -49,7 +49,7 @@ __device__ __forceinline__ void load_tile(float (&tile)[kDepth][Side + 4], const
 
 template <class Tile, class Sums>
 __device__ __forceinline__ void add_products(const typename Tile::Stage& stage, int i0, int j0, Sums& sums) {
-#pragma unroll
+#pragma unroll 4
   for (int k = 0; k < kDepth; ++k) {
     float a[4 * Tile::kQuadsM], b[4 * Tile::kQuadsN];
 #pragma unroll
