@@ -2,8 +2,8 @@
 // among them. Host side.
 //
 // A kernel sees each factor as lines of memory. The axis of the sum is the depth; the other axis of a factor, the rows
-// of A or the columns of B, is its side. Neighbours in memory lie along one of the two, and that is all that a transpose
-// changes. Any other layout is copied first (matmul.cu).
+// of A or the columns of B, is its side. Neighbours in memory lie along one of the two, and that is all that a
+// transpose changes. Any other layout is copied first (matmul.cu).
 #pragma once
 
 #include <cstdint>

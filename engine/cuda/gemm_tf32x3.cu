@@ -1,5 +1,5 @@
-// Rung 5, float32 on tensor cores that multiply numbers of 11 significant bits (TF32). Each number is split into a big part,
-// rounded to TF32, and a small one, the rest rounded to TF32, and
+// Rung 5, float32 on tensor cores that multiply numbers of 11 significant bits (TF32). Each number is split into a big
+// part, rounded to TF32, and a small one, the rest rounded to TF32, and
 //
 //   a b = big(a) big(b) + big(a) small(b) + small(a) big(b) + less than 2^-22 |a b|
 //
@@ -13,8 +13,8 @@ namespace brenier::BRENIER_CUDA_NAMESPACE {
 
 namespace {
 
-// Four warps of 64 x 32 entries, in fragments of 16 x 8; three stages. Three blocks fit on a multiprocessor: with more threads
-// in each the registers would not suffice.
+// Four warps of 64 x 32 entries, in fragments of 16 x 8; three stages. Three blocks fit on a multiprocessor: with more
+// threads in each the registers would not suffice.
 constexpr int kRows = 128, kCols = 64, kThreads = 128, kDepth = 16, kStages = 3, kFragmentsM = 4, kFragmentsN = 4;
 
 template <int N>

@@ -1,5 +1,5 @@
-// What the kernels for matrix products share: which tile of C a block computes, tiles of the factors on their way to shared
-// memory, and results on their way back.
+// What the kernels for matrix products share: which tile of C a block computes, tiles of the factors on their way to
+// shared memory, and results on their way back.
 //
 // Reads and writes are guarded, so that any shape will do: what lies outside a factor arrives as zeros, and entries
 // outside C are not written.
@@ -119,8 +119,8 @@ __device__ __forceinline__ void copy_chunk(T* to, const T* from, int valid, bool
 }
 
 // The stages of a block's work on tiles of `step` terms: while one tile is used, the next Stages - 1 are on their way.
-// load(term, stage) starts copies to shared memory, compute(stage) uses what has arrived. The barrier says two things: all copies
-// of this tile have arrived, and all threads are done with the stage that is loaded next.
+// load(term, stage) starts copies to shared memory, compute(stage) uses what has arrived. The barrier says two things:
+// all copies of this tile have arrived, and all threads are done with the stage that is loaded next.
 template <int Stages, class Load, class Compute>
 __device__ __forceinline__ void pipeline(int begin, int end, int step, const Load& load, const Compute& compute) {
   int ahead = begin;
@@ -143,8 +143,8 @@ __device__ __forceinline__ void pipeline(int begin, int end, int step, const Loa
 
 // A tile in shared memory that runs along the same axis as in global memory, Side x 16, with lines padded so that the
 // fragments of a matrix instruction are read without bank conflicts: lanes (g, t) read (side g, depth t), and the banks
-// of g stride + t, or of t stride + g, must differ. For floats these are 20 = 4 * 5 and 8 mod 32, for doubles, which are
-// read by half a warp at a time, 4 mod 16.
+// of g stride + t, or of t stride + g, must differ. For floats these are 20 = 4 * 5 and 8 mod 32, for doubles, which
+// are read by half a warp at a time, 4 mod 16.
 template <class T, Along along, int Side, int Threads>
 class FragmentTile {
  public:

@@ -1,6 +1,6 @@
-// Rung 3. A thread computes an 8 x 8 square of C (4 x 4 of doubles) from registers: 16 numbers from shared memory pay for
-// 64 multiplications, and global and shared memory are read 16 bytes at a time. In shared memory both tiles run along
-// their side; a factor that runs along the depth is transposed on the way.
+// Rung 3. A thread computes an 8 x 8 square of C (4 x 4 of doubles) from registers: 16 numbers from shared memory pay
+// for 64 multiplications, and global and shared memory are read 16 bytes at a time. In shared memory both tiles run
+// along their side; a factor that runs along the depth is transposed on the way.
 #include "engine/cuda/gemm_tiles.cuh"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {

@@ -1,10 +1,10 @@
 // Rung 4, float32. Asynchronous copies fill one half of shared memory while the block computes from the other, with one
-// barrier per tile, and each warp has a compact part of C: its 8 x 4 lanes read 8 neighbouring quads of A and 4 of B, each
-// in one access without bank conflicts.
+// barrier per tile, and each warp has a compact part of C: its 8 x 4 lanes read 8 neighbouring quads of A and 4 of B,
+// each in one access without bank conflicts.
 //
-// In shared memory both tiles run along their side, as the outer products want them. A factor that runs along the depth is
-// transposed by copies of 4 bytes: a warp takes 8 terms of 4 lines, whole sectors of 32 bytes in global memory, and with
-// lines 4 mod 32 numbers apart all of shared memory's banks.
+// In shared memory both tiles run along their side, as the outer products want them. A factor that runs along the depth
+// is transposed by copies of 4 bytes: a warp takes 8 terms of 4 lines, whole sectors of 32 bytes in global memory, and
+// with lines 4 mod 32 numbers apart all of shared memory's banks.
 #include "engine/cuda/gemm_tiles.cuh"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
@@ -29,20 +29,22 @@ struct WarpTiles {
 using LargeTile = WarpTiles<2, 4, 2, 2>;  // 128 x 128, 8 x 8 per thread
 using SmallTile = WarpTiles<2, 2, 1, 2>;  // 64 x 64, 4 x 8 per thread
 
+// The pointer steps from copy to copy: one address is all that stays in registers.
 template <Along along, int Threads, int Side>
 __device__ __forceinline__ void load_tile(float (&tile)[kDepth][Side + 4], const Strip<float>& strip, int term) {
-  constexpr int kEach = along == Along::Depth ? 1 : 4, kCopies = kDepth * Side / kEach / Threads;
+  constexpr int kLines = Side / 4;  // of chunks
+  constexpr int kStep = along == Along::Depth ? Threads / kDepth : Threads / kLines;
+  const int id = static_cast<int>(threadIdx.x);
+  const int side = along == Along::Depth ? id / 8 % 4 + id / 64 * 4 : id % kLines * 4;
+  const int depth = along == Along::Depth ? id % 8 + id / 32 % 2 * 8 : id / kLines;
+  const int sides_left = strip.side_end - strip.side - side, terms_left = strip.depth_end - term - depth;
+  const float* from = strip.at<along>(side, term + depth);
 #pragma unroll
-  for (int copy = 0; copy < kCopies; ++copy) {
-    const int id = static_cast<int>(threadIdx.x) + copy * Threads;
+  for (int line = 0; line < (along == Along::Depth ? Side : kDepth); line += kStep, from += kStep * strip.stride) {
     if constexpr (along == Along::Depth) {
-      const int depth = id % 8 + id / 32 % 2 * 8, side = id / 8 % 4 + id / 64 * 4;
-      const bool exists = strip.side + side < strip.side_end && term + depth < strip.depth_end;
-      copy_one(&tile[depth][side], strip.at<along>(side, term + depth), exists);
+      copy_one(&tile[depth][side + line], from, terms_left > 0 && sides_left > line);
     } else {
-      const int depth = id / (Side / 4), side = id % (Side / 4) * 4;
-      const int valid = term + depth < strip.depth_end ? strip.side_end - strip.side - side : 0;
-      copy_chunk(&tile[depth][side], strip.at<along>(side, term + depth), valid, strip.aligned);
+      copy_chunk(&tile[depth + line][side], from, terms_left > line ? sides_left : 0, strip.aligned);
     }
   }
 }

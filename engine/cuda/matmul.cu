@@ -1,5 +1,5 @@
-// The matrix product as an operation: [..., m, k] times [..., k, n] with broadcast leading axes and any strides, brought into
-// the form that the kernels of gemm.h take.
+// The matrix product as an operation: [..., m, k] times [..., k, n] with broadcast leading axes and any strides,
+// brought into the form that the kernels of gemm.h take.
 #include <limits>
 #include <vector>
 
@@ -23,10 +23,12 @@ __global__ void copy_view(const T* from, Walk<1> walk, std::int64_t size, T* to)
   for (std::int64_t i = first; i < size; i += std::int64_t{gridDim.x} * blockDim.x) to[i] = from[walk.offsets(i).of[0]];
 }
 
-// Neighbours in memory along one of the two axes of a matrix, which may have a single line.
+// Neighbours in memory along one of the two axes of a matrix, or a single line. Single rows of a batch may yet become
+// the rows of one matrix, so for them only the other axis counts.
 template <class T>
 bool runs_along_an_axis(const View<T>& x) {
-  return x.strides[-1] == 1 || x.strides[-2] == 1 || x.shape[-1] == 1 || x.shape[-2] == 1;
+  if (x.strides[-1] == 1 || x.shape[-1] == 1) return true;
+  return x.shape[-2] == 1 ? x.shape.rank() == 2 : x.strides[-2] == 1;
 }
 
 template <class T>

@@ -1,5 +1,5 @@
-// The kernels for matrix products, each by name, against sums in double on the host. Factors lie in memory that holds NaN
-// around and between their lines.
+// The kernels for matrix products, each by name, against sums in double on the host. Factors lie in memory that holds
+// NaN around and between their lines.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -11,33 +11,11 @@
 #include <vector>
 
 #include "engine/cuda/gemm.h"
+#include "tests/cuda/array.h"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
 namespace {
-
-template <class T>
-class DeviceArray {
- public:
-  explicit DeviceArray(std::size_t count)
-      : bytes_(std::max<std::size_t>(count, 1) * sizeof(T)), data_(static_cast<T*>(allocate(bytes_))) {}
-  explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
-    copy_to_device(data_, values.data(), values.size() * sizeof(T));
-  }
-  ~DeviceArray() { release(data_, bytes_); }
-  DeviceArray(const DeviceArray&) = delete;
-  DeviceArray& operator=(const DeviceArray&) = delete;
-  T* data() { return data_; }
-  std::vector<T> values(std::size_t count) const {
-    std::vector<T> values(count);
-    copy_to_host(values.data(), data_, count * sizeof(T));
-    return values;
-  }
-
- private:
-  std::size_t bytes_;
-  T* data_;
-};
 
 // `batches` matrices of side x depth on the host, with the strides of their place on the device.
 template <class T>
@@ -103,9 +81,10 @@ template <class T>
 std::vector<T> compute(const Case& c, Product<T>& product) {
   const GemmShape& s = c.shape;
   const auto size = static_cast<std::size_t>(s.batches * s.rows * s.cols);
-  DeviceArray<T> a(product.a.values), b(product.b.values);
-  DeviceArray<T> out(c.accumulate ? std::vector<T>(size, T(kBefore)) : std::vector<T>(size, T(NAN)));
-  DeviceArray<T> scratch(scratch_bytes(c.plan, s, dtype_of<T>()) / sizeof(T));
+  Array<T> a(product.a.values), b(product.b.values);
+  // One element more, so that there always is one.
+  Array<T> out(std::vector<T>(size + 1, c.accumulate ? T(kBefore) : std::numeric_limits<T>::quiet_NaN()));
+  Array<T> scratch(scratch_bytes(c.plan, s, dtype_of<T>()) / sizeof(T) + 1);
   GemmArguments<T> arguments{.rows = static_cast<int>(s.rows),
                              .cols = static_cast<int>(s.cols),
                              .depth = static_cast<int>(s.depth),
@@ -119,7 +98,9 @@ std::vector<T> compute(const Case& c, Product<T>& product) {
   arguments.batch.stride[0][0] = product.a.batch_stride;
   arguments.batch.stride[1][0] = c.one_b ? 0 : product.b.batch_stride;
   gemm(c.plan, arguments, scratch.data());
-  return out.values(size);
+  std::vector<T> result = out.values();
+  result.pop_back();
+  return result;
 }
 
 // Calls visit(entry, sum, sum of absolute values) for each entry of C.
@@ -141,8 +122,8 @@ void for_each_sum(const Case& c, Product<T>& product, const Visit& visit) {
   }
 }
 
-// Each entry is off by at most k eps sum |a b|, and a little for the products and the sum with what was there before. The
-// oracle's own error counts where it has no more digits.
+// Each entry is off by at most k eps sum |a b|, and a little for the products and the sum with what was there before.
+// The oracle's own error counts where it has no more digits.
 template <class T>
 void check_product(const Case& c) {
   INFO(describe(c));
