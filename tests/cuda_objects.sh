@@ -57,9 +57,11 @@ awk -v list="$list" -v names="$scratch/names" '
     by_registers = int(65536 / (int((registers * 32 + 255) / 256) * 256 * warps))
     return smaller(smaller(32, int(2048 / threads)), smaller(by_registers, int(228 * 1024 / (shared + 1024))))
   }
+  # Without namespaces, the types of enumerators, and parameters.
   function short_name(name) {
+    gsub(/\(anonymous namespace\)::|brenier::cuda::|_GLOBAL__N__[0-9a-zA-Z_]*::|^void /, "", name)
+    gsub(/\([A-Za-z]+\)/, "", name)
     sub(/\(.*/, "", name)
-    gsub(/brenier::cuda::|_GLOBAL__N__[0-9a-zA-Z_]*::|^void /, "", name)
     return name
   }
   BEGIN {
@@ -72,8 +74,7 @@ awk -v list="$list" -v names="$scratch/names" '
   }
   {
     getline name <names
-    gsub(/\(anonymous namespace\)::/, "", name)
-    key = $2 SUBSEP name
+    key = $2 SUBSEP short_name(name)
   }
   $1 == "usage" { registers[key] = $4; stack_of[key] = $5; shared[key] = $6 }
   $1 == "does" { does[key] = does[key] " " $4 }
@@ -85,7 +86,7 @@ awk -v list="$list" -v names="$scratch/names" '
         split(key, part, SUBSEP)
         if (part[2] !~ pattern[i]) continue
         ++found; ++checked
-        name = short_name(part[2])
+        name = part[2]
         # What sm_90 reports includes the KiB that each block takes for the system.
         own = shared[key] - (part[1] ~ /^sm_9/ ? 1024 : 0)
         bytes = (own > 0 ? own : 0) + dynamic[i]
