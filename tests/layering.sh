@@ -17,7 +17,7 @@ grep -rnE '^[[:space:]]*#[[:space:]]*include' engine models solvers experiments 
       # By folder, what it may not include although its room may.
       forbidden["engine/ops"] = "^engine/(autodiff|print|brenier)[.]|^engine/(cpu|cuda|program)/"
       forbidden["engine/cpu"] = "^engine/(autodiff|print|brenier|tape|op|ops)[.]|^engine/(cuda|program)/"
-      cuda = "^engine/((backend|shape|tensor|op_code|memory|str)[.]h$|ops/[a-z_]+-inl[.]h$|cuda/)"
+      cuda = "^engine/((backend|fused|shape|tensor|op_code|memory|str|host_device|philox)[.]h$|ops/[a-z_]+-inl[.]h$|cuda/)"
       only["engine/cuda"] = only["engine/cuda/host"] = cuda
       # By folder, headers of others.
       foreign["engine/cuda"] = "^cuda_runtime[.]h$"

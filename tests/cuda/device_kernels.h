@@ -6,7 +6,6 @@
 
 #include "engine/cuda/kernels.h"
 #include "tests/support/compare.h"
-#include "tests/support/kernel_call.h"
 #include "tests/support/message_of.h"
 #include "tests/support/sampler.h"
 
@@ -17,14 +16,11 @@ const Backend& backend();
 namespace testing {
 
 using brenier::testing::epsilon;
-using brenier::testing::from_formula;
 using brenier::testing::lacks;
-using brenier::testing::Layout;
-using brenier::testing::layouts;
 using brenier::testing::max_abs;
 using brenier::testing::message_of;
 using brenier::testing::mismatch;
-using brenier::testing::run_kernel;
+using brenier::testing::rounding_tolerance;
 using brenier::testing::Sampler;
 
 // With the same shape and strides, in memory of the device that holds nothing else. In front of it lie `gap` elements.

@@ -5,9 +5,15 @@
 #include <random>
 
 #include "tests/cuda/device_kernels.h"
+#include "tests/support/kernel_call.h"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE::testing {
 namespace {
+
+using brenier::testing::from_formula;
+using brenier::testing::Layout;
+using brenier::testing::layouts;
+using brenier::testing::run_kernel;
 
 Tensor random_indices(const Shape& shape, std::int64_t count, unsigned seed) {
   std::mt19937 generator(seed);
@@ -93,6 +99,7 @@ TEST_CASE("an index out of range shows at the next read, once") {
   const auto refuses = [](OpCode code, const Tensor& x, const Tensor& i, const Shape& shape) {
     const std::string message = message_of([&] {
       run_on_device(code, {x, i}, shape, DType::Float64, axes_of({1}, shape[0]));
+      synchronize();  // nothing is read of an empty result
     });
     CHECK(lacks(message, {"[cuda]", "index", "out of range"}) == "");
     CHECK(tensor({1, 2}).to(backend()).at({1}) == 2);  // everything works as before

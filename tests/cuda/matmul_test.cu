@@ -7,9 +7,15 @@
 
 #include "engine/ops.h"
 #include "tests/cuda/device_kernels.h"
+#include "tests/support/kernel_call.h"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE::testing {
 namespace {
+
+using brenier::testing::from_formula;
+using brenier::testing::Layout;
+using brenier::testing::layouts;
+using brenier::testing::run_kernel;
 
 Tensor sample(const Shape& shape, DType dtype) {
   return from_formula(shape, dtype, [i = 0](const Dims&) mutable { return std::sin(1.0 + 1.7 * i++); });

@@ -3,9 +3,12 @@
 #include <doctest/doctest.h>
 
 #include "tests/cuda/device_kernels.h"
+#include "tests/support/kernel_call.h"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE::testing {
 namespace {
+
+using brenier::testing::run_kernel;
 
 struct Stream {
   std::uint64_t seed;

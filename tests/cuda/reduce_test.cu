@@ -6,9 +6,14 @@
 #include <limits>
 
 #include "tests/cuda/device_kernels.h"
+#include "tests/support/kernel_call.h"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE::testing {
 namespace {
+
+using brenier::testing::Layout;
+using brenier::testing::layouts;
+using brenier::testing::run_kernel;
 
 struct Case {
   Shape shape;

@@ -18,6 +18,7 @@ namespace brenier::cuda_on_host {
 namespace {
 
 constexpr std::size_t kRegionBytes = std::size_t{16} << 30;  // of addresses; memory only as it is used
+constexpr std::uint64_t kAlwaysClosed = 1000, kClosedEvery = 16;
 constexpr std::size_t kAlignment = 256, kGap = 256, kLarge = 1 << 20;
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
@@ -99,17 +100,23 @@ void DeviceMemory::check(const void* data, std::size_t bytes, const char* op) co
 
 void DeviceMemory::protect(bool accessible) {
   const std::size_t bytes = round_up(used_, page_bytes());
+  opened_ = accessible ? bytes : 0;
   const int failed = bytes ? mprotect(base_, bytes, accessible ? PROT_READ | PROT_WRITE : PROT_NONE) : 0;
   if (failed && accessible)
     throw OutOfMemory(str("[cuda] the system has no memory for ", bytes, " bytes on the device"));
 }
 
 DeviceMemory::Access::Access() {
-  if (++instance().accesses_ == 1) instance().protect(true);
+  DeviceMemory& memory = instance();
+  // What was handed out since the region was opened is closed.
+  if (++memory.accesses_ == 1 && memory.used_ > memory.opened_) memory.protect(true);
 }
 
 DeviceMemory::Access::~Access() {
-  if (--instance().accesses_ == 0) instance().protect(false);
+  DeviceMemory& memory = instance();
+  if (--memory.accesses_ > 0) return;
+  const std::uint64_t past = memory.past_accesses_++;
+  if (past < kAlwaysClosed || past % kClosedEvery == 0) memory.protect(false);
 }
 
 }  // namespace brenier::cuda_on_host

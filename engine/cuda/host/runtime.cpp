@@ -117,6 +117,7 @@ void synchronize() {
   const Lock lock(mutex());
   refuse_in_capture("synchronize");
   check_error_word();
+  DeviceMemory::instance().close();
 }
 
 unsigned* error_word() {
