@@ -33,12 +33,14 @@ def python_of_peers():
     return str(own) if own.exists() else sys.executable
 
 
-def known_peers(build):
+def known_peers(build, device):
     """Name: (command, the line that gets it)."""
     python = python_of_peers()
-    return {
-        "torch": ([python, str(PEERS / "torch_peer.py")], GET_PYTHON),
-        "torch.compile": ([python, str(PEERS / "torch_peer.py"), "--compile"], GET_PYTHON),
+    torch = [python, str(PEERS / "torch_peer.py")]
+    on_both = {"torch": (torch, GET_PYTHON), "torch.compile": ([*torch, "--compile"], GET_PYTHON)}
+    if device == "cuda":
+        return on_both | {"torch.graphs": ([*torch, "--compile", "--graphs"], GET_PYTHON)}
+    return on_both | {
         "jax": ([python, str(PEERS / "jax_peer.py")], GET_PYTHON),
         "adolc": ([str(build / "adolc_peer")], "sudo apt-get install libadolc-dev, then ./run compare"),
         "openblas": ([str(build / "openblas_peer")], "sudo apt-get install libopenblas-openmp-dev, then ./run compare"),
@@ -81,12 +83,12 @@ class Comparison:
 
     def __init__(self, options, threads, peers):
         self.options, self.threads = options, threads
-        self.brenier = Worker(options.brenier, threads)
+        self.brenier = Worker(options.brenier, threads, options.device)
         self.peers = {}
         self.remarks, self.disagreements = {}, 0  # remarks: (peer, what) -> workloads
         for name, (command, how_to_get) in peers.items():
             try:
-                self.peers[name] = Worker(command, threads)
+                self.peers[name] = Worker(command, threads, "cuda" if options.device == "cuda" else "cpu")
             except WorkerError as error:
                 print(f"{name} is left out ({error}). To get it: {how_to_get}")
 
@@ -126,6 +128,7 @@ class Comparison:
             "workload": workload,
             "activation": next((p for p in parts if p in ("gaussian", "logistic", "sigmoid", "tanh")), None),
             "threads": self.threads,
+            "device": self.options.device,
             "peer": name,
             "peer_version": peer.hello["version"],
             **measured,
@@ -175,7 +178,8 @@ def parse_options(arguments):
     parser = OneLineParser(prog="./run compare", description=__doc__.split("\n\n")[0], allow_abbrev=False)
     add = parser.add_argument
     add("--only", metavar="PATTERN", default="", help="workloads whose name contains this regular expression")
-    add("--threads", metavar="N[,N]", default="1,2", help="numbers of threads (default: 1,2)")
+    add("--threads", metavar="N[,N]", help="numbers of threads (default: 1,2; 1 on another device than the CPU)")
+    add("--device", metavar="NAME", default="cpu", help="cpu, cuda or cuda-on-host; peers run on the CPU or on cuda")
     add("--rounds", metavar="R", default="5", help="turns that Brenier and each peer take (default: 5)")
     add("--peers", metavar="NAMES", help="only these, separated by commas (default: all there are)")
     add("--peer", metavar="NAME=COMMAND", action="append", default=[], help="add a worker program; may be repeated")
@@ -188,6 +192,10 @@ def parse_options(arguments):
         options.only = re.compile(options.only)
     except re.error as error:
         fail(f"--only is not a regular expression: {error}")
+    if options.device not in ("cpu", "cuda", "cuda-on-host"):
+        fail(f"--device must be cpu, cuda or cuda-on-host, got '{options.device}'")
+    if options.threads is None:
+        options.threads = "1,2" if options.device == "cpu" else "1"
     options.threads = positive_numbers("--threads", options.threads)
     options.rounds = positive_numbers("--rounds", options.rounds)
     if len(options.rounds) != 1:
@@ -205,7 +213,7 @@ def positive_numbers(option, text):
 
 
 def chosen_peers(options):
-    peers = known_peers(pathlib.Path(options.brenier[0]).resolve().parent)
+    peers = known_peers(pathlib.Path(options.brenier[0]).resolve().parent, options.device)
     for text in options.peer:
         name, equals, command = text.partition("=")
         if not equals or not re.fullmatch(r"[\w.-]+", name) or not command.strip():
@@ -253,7 +261,7 @@ def main(arguments):
     if options.check_options:
         return 0
     try:
-        first = Worker(options.brenier, 1)
+        first = Worker(options.brenier, 1, options.device)
         every = first.ask("list").get("workloads", [])
         first.close()
     except WorkerError as error:

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "bench/workloads/bound.h"
+#include "bench/workloads/device.h"
 #include "engine/tensor.h"
 
 namespace brenier::bench {
@@ -29,18 +30,20 @@ std::string shape_name(const Shape& shape);
 // For measure(): adds the counters.
 void report(benchmark::State& state, const Work& work, double seconds, std::uint64_t allocations);
 std::uint64_t allocation_count();
-double cpu_seconds();  // used by this process so far
+double seconds_used();  // by this process so far, of a core; of the clock where the work is done by another device
 
 template <class Function>
 void measure(benchmark::State& state, const Work& work, Function&& function) {
   benchmark::DoNotOptimize(function());  // fills the allocator's cache
+  finish_device();
   const std::uint64_t before = allocation_count();
-  const double start = cpu_seconds();
+  const double start = seconds_used();
   for (auto iteration : state) {
     static_cast<void>(iteration);
     benchmark::DoNotOptimize(function());
+    finish_device();
   }
-  report(state, work, cpu_seconds() - start, allocation_count() - before);
+  report(state, work, seconds_used() - start, allocation_count() - before);
 }
 
 }  // namespace brenier::bench

@@ -41,11 +41,11 @@ class WorkerError(Exception):
 class Worker:
     """A running worker."""
 
-    def __init__(self, command, threads):
+    def __init__(self, command, threads, device="cpu"):
         self.errors = tempfile.TemporaryFile()
         try:
             self.process = subprocess.Popen(
-                [*command, "--threads", str(threads)],
+                [*command, "--threads", str(threads), *(() if device == "cpu" else ("--device", device))],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self.errors,

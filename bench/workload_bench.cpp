@@ -20,10 +20,10 @@ void run_form(benchmark::State& state, const Workload& workload, const std::func
   const Prepared prepared = form();
   reset_peak_memory();
   const std::size_t before = memory_stats().current_bytes;
-  const double start = cpu_seconds();
+  const double start = seconds_used();
   measure(state, workload.work, prepared.run);
-  const double seconds = (cpu_seconds() - start) / static_cast<double>(state.iterations() + 1);
-  const double bound = bound_seconds(workload.work, 1);
+  const double seconds = (seconds_used() - start) / static_cast<double>(state.iterations() + 1);
+  const double bound = on_cpu() ? bound_seconds(workload.work, 1) : 0;
   if (bound > 0) state.counters["%bound"] = 100.0 * bound / seconds;
   state.counters["peak_MB"] = static_cast<double>(memory_stats().peak_bytes - before) / kMega;
   if (prepared.arena_bytes > 0) state.counters["arena_MB"] = static_cast<double>(prepared.arena_bytes) / kMega;

@@ -102,7 +102,7 @@ def transport_cost(x, y, epsilon, iterations):
     cost = (x * x).sum(1, keepdim=True) + (y * y).sum(1) - 2 * x @ y.T
     scores = cost / -epsilon
     log_n, log_m = math.log(x.shape[0]), math.log(y.shape[0])
-    g = torch.zeros(1, y.shape[0])
+    g = torch.zeros(1, y.shape[0], device=y.device)
     for _ in range(iterations):
         f = -log_n - torch.logsumexp(scores + g, 1, keepdim=True)
         g = -log_m - torch.logsumexp(scores + f, 0, keepdim=True)
@@ -111,7 +111,7 @@ def transport_cost(x, y, epsilon, iterations):
 
 def midpoints(x, nodes):
     """Every row of x times every node: [nodes, batch, dim]."""
-    return ((torch.arange(nodes, dtype=torch.float32) + 0.5) / nodes)[:, None, None] * x
+    return ((torch.arange(nodes, dtype=torch.float32, device=x.device) + 0.5) / nodes)[:, None, None] * x
 
 
 def closed_form_map(p, x, nodes):

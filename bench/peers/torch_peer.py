@@ -2,8 +2,9 @@
 
 AOT autograd cannot differentiate a compiled function twice, so with --compile the derivatives are taken inside, by
 torch.func. Settings that were found to be best on x86 are made here and in bench/compare.py: one thread pool, the
-C++ wrapper of inductor, denormals flushed.
-usage: torch_peer.py [--threads N] [--compile]
+C++ wrapper of inductor, denormals flushed. On a GPU products are in float32, without TF32, and times end when the
+device is done; --graphs compiles to CUDA graphs, which suits functions without a state.
+usage: torch_peer.py [--threads N] [--device cpu|cuda] [--compile [--graphs]]
 """
 
 import logging
@@ -17,24 +18,25 @@ import torch_models as models
 import worker
 from worker import Skip
 
-COMPILE = "--compile" in sys.argv
+COMPILE, GRAPHS = "--compile" in sys.argv, "--graphs" in sys.argv
+DEVICE = worker.device_option()
 
 
 def tensor(stream, shape, scale, requires_grad=False):
-    return torch.from_numpy(worker.array(stream, shape, scale)).requires_grad_(requires_grad)
+    return torch.from_numpy(worker.array(stream, shape, scale)).to(DEVICE).requires_grad_(requires_grad)
 
 
 def load(shapes, requires_grad):
-    return [torch.from_numpy(p).requires_grad_(requires_grad) for p in worker.parameters(shapes)]
+    return [torch.from_numpy(p).to(DEVICE).requires_grad_(requires_grad) for p in worker.parameters(shapes)]
 
 
 def arrays(results):
-    return [r.detach().numpy() for r in results]
+    return [r.detach().cpu().numpy() for r in results]
 
 
 def compiled(function, *arguments):
     """(run, values) of a compiled function that returns a tensor or nested tuples of them."""
-    fast = torch.compile(function)
+    fast = torch.compile(function, mode="reduce-overhead" if GRAPHS else None)
 
     @torch.inference_mode()
     def run():
@@ -103,6 +105,9 @@ class Potential:
 def train(shapes, rate, loss):
     """(run, values) of Adam on loss(parameters); with --compile the step is one function of its state."""
 
+    if GRAPHS:
+        raise Skip("a training step has a state, which CUDA graphs would overwrite")
+
     def start_eagerly():
         p = load(shapes, True)
         optimiser = torch.optim.Adam(p, lr=rate, betas=(worker.BETA1, worker.BETA2), eps=worker.EPSILON, fused=True)
@@ -124,7 +129,7 @@ def train(shapes, rate, loss):
 
     def start_compiled():
         p = load(shapes, False)
-        state = torch.zeros(1), p, [torch.zeros_like(q) for q in p], [torch.zeros_like(q) for q in p]
+        state = torch.zeros(1, device=DEVICE), p, [torch.zeros_like(q) for q in p], [torch.zeros_like(q) for q in p]
 
         @torch.inference_mode()
         def step():
@@ -134,7 +139,8 @@ def train(shapes, rate, loss):
 
         return step
 
-    return worker.training(start_compiled if COMPILE else start_eagerly)
+    run, losses = worker.training(start_compiled if COMPILE else start_eagerly)
+    return run, lambda: arrays(losses())
 
 
 def flow(size, activation):
@@ -208,7 +214,7 @@ def operation(name, size, form):
 def product(dtype, form, size):
     if COMPILE:
         raise Skip("the same product as torch")
-    a, b = (torch.from_numpy(factor) for factor in worker.factors(dtype, form, size))
+    a, b = (torch.from_numpy(factor).to(DEVICE) for factor in worker.factors(dtype, form, size))
     a, b = a.T if form == "tn" else a, b.T if form == "nt" else b
 
     @torch.inference_mode()
@@ -239,13 +245,19 @@ def prepare(name):
 
 
 if __name__ == "__main__":
-    threads = worker.threads_option()
+    threads, finish = worker.threads_option(), lambda: None
+    if DEVICE == "cuda":
+        if not torch.cuda.is_available():
+            sys.exit("no CUDA device")
+        torch.backends.cuda.matmul.allow_tf32 = False
+        finish = torch.cuda.synchronize
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     if COMPILE:
         import torch._inductor.config
 
-        torch._inductor.config.cpp_wrapper = True
+        torch._inductor.config.cpp_wrapper = DEVICE == "cpu"
         warnings.filterwarnings("ignore")
         logging.disable(logging.WARNING)
-    worker.serve("torch.compile" if COMPILE else "torch", torch.__version__, threads, prepare)
+    name = "torch.graphs" if GRAPHS else "torch.compile" if COMPILE else "torch"
+    worker.serve(name, torch.__version__, threads, prepare, finish)

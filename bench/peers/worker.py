@@ -94,12 +94,14 @@ def digest(values):
     return {"norm": float(numpy.linalg.norm(flat)), "projection": float(flat @ numbers(DIGEST, flat.size))}
 
 
-def median_us(run):
-    """Median time of a call over about 0.3 s; calls shorter than 0.1 ms are timed in groups."""
+def median_us(run, finish):
+    """Median time of a call over about 0.3 s; calls shorter than 0.1 ms are timed in groups. The clock is read when
+    finish() has waited for what a group started."""
     clock = time.perf_counter
     calls, start = 0, clock()
     while calls < 2 or clock() - start < 0.05:
         run()
+        finish()
         calls += 1
     group = max(1, int(1e-4 * calls / (clock() - start)))
     samples, begin = [], clock()
@@ -107,9 +109,14 @@ def median_us(run):
         start = clock()
         for _ in range(group):
             run()
+        finish()
         samples.append((clock() - start) / group)
     samples.sort()
     return 1e6 * samples[len(samples) // 2]
+
+
+def device_option():
+    return sys.argv[sys.argv.index("--device") + 1] if "--device" in sys.argv else "cpu"
 
 
 def threads_option():
@@ -120,7 +127,7 @@ def say(answer):
     print(json.dumps(answer), flush=True)
 
 
-def serve(peer, version, threads, prepare):
+def serve(peer, version, threads, prepare, finish=lambda: None):
     """Answers requests until standard input ends. prepare(name) returns (run, values, operations), or raises Skip.
 
     run() is timed and divided by `operations`; values() returns arrays, computed from a fresh start."""
@@ -143,7 +150,7 @@ def serve(peer, version, threads, prepare):
             elif line.startswith("check "):
                 say(digest(task[1]()))
             else:
-                say({"us": median_us(task[0]) / task[2]})
+                say({"us": median_us(task[0], finish) / task[2]})
         except Exception as error:
             task, why = None, f"{type(error).__name__}: {str(error).strip().splitlines()[:1]}"
             say({"skip": why})

@@ -1,9 +1,11 @@
 // Brenier's own worker for bench/compare.py: the workloads in their best form, compiled where there is one.
-// usage: brenier_worker [--threads N] [--eager]
+// usage: brenier_worker [--threads N] [--device NAME] [--eager]
 #include "bench/workloads/worker.h"
 
+#include <algorithm>
 #include <string_view>
 
+#include "bench/workloads/device.h"
 #include "bench/workloads/workload.h"
 #include "engine/backend.h"
 
@@ -26,14 +28,16 @@ std::optional<Task> prepare(const Workload& workload, const std::function<Prepar
   return Task{.run = [prepared] { prepared->run(); },
               .values = [prepared] { return flatten(prepared->values ? prepared->values() : prepared->run()); },
               .operations = workload.operations,
-              .bound_us = 1e6 * bound_seconds(workload.work, threads) / workload.operations};
+              .bound_us = on_cpu() ? 1e6 * bound_seconds(workload.work, threads) / workload.operations : 0,
+              .finish = finish_device};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  choose_device(argc, argv);
   const int threads = threads_option(argc, argv);
-  const bool eager = argc > 1 && std::string_view(argv[argc - 1]) == "--eager";
+  const bool eager = std::find(argv + 1, argv + argc, std::string_view("--eager")) != argv + argc;
   set_threads(threads);
   Worker worker{.peer = "brenier", .version = BRENIER_VERSION, .threads = threads, .names = {}, .prepare = {}};
   for (const Workload& workload : workloads())

@@ -31,6 +31,7 @@ struct Task {
   std::function<std::vector<double>()> values;  // from a fresh start, what all sides must agree on
   double operations = 1;                        // a time is divided by it
   double bound_us = 0;                          // per operation; 0: unknown
+  std::function<void()> finish = [] {};         // waits for what run() started
 };
 
 struct Worker {
@@ -41,8 +42,9 @@ struct Worker {
   std::function<std::optional<Task>(const std::string& name, std::string& why)> prepare;
 };
 
-// Median time of a call in microseconds. Calls shorter than 0.1 ms are timed in groups.
-inline double median_us(const std::function<void()>& run) {
+// Median time of a call in microseconds. Calls shorter than 0.1 ms are timed in groups; the clock is read when a group
+// has finished.
+inline double median_us(const std::function<void()>& run, const std::function<void()>& finish) {
   using Clock = std::chrono::steady_clock;
   constexpr double kWarmUp = 0.05, kSampling = 0.3, kShortest = 1e-4;
   const auto seconds_since = [](Clock::time_point start) {
@@ -50,7 +52,7 @@ inline double median_us(const std::function<void()>& run) {
   };
   long calls = 0;
   auto start = Clock::now();
-  do run();
+  do run(), finish();
   while (++calls < 2 || seconds_since(start) < kWarmUp);
   const long group = std::max(1L, static_cast<long>(kShortest * static_cast<double>(calls) / seconds_since(start)));
   std::vector<double> samples;
@@ -58,6 +60,7 @@ inline double median_us(const std::function<void()>& run) {
   while (samples.size() < 3 || seconds_since(begin) < kSampling) {
     start = Clock::now();
     for (long i = 0; i < group; ++i) run();
+    finish();
     samples.push_back(seconds_since(start) / static_cast<double>(group));
   }
   std::nth_element(samples.begin(), samples.begin() + static_cast<long>(samples.size() / 2), samples.end());
@@ -101,7 +104,7 @@ inline void serve(const Worker& worker) {
       std::cout << R"({"norm": )" << json_number(result.norm) << R"(, "projection": )" << json_number(result.projection)
                 << "}" << std::endl;
     } else {
-      std::cout << R"({"us": )" << json_number(median_us(task->run) / task->operations);
+      std::cout << R"({"us": )" << json_number(median_us(task->run, task->finish) / task->operations);
       if (task->bound_us > 0) std::cout << R"(, "bound_us": )" << json_number(task->bound_us);
       std::cout << "}" << std::endl;
     }

@@ -186,6 +186,11 @@ unsigned* error_word() {
   return device().error_word;
 }
 
+void* stream_handle() {
+  const Lock lock(mutex());
+  return device().stream;
+}
+
 void launch_kernel(const LaunchShape& shape, const void* kernel, void** arguments) {
   const Lock lock(mutex());
   allow_shared_memory(shape, kernel);

@@ -68,6 +68,8 @@ struct LaunchShape {
 void launch_function(const LaunchShape& shape, std::function<void()> thread);
 #else
 void launch_kernel(const LaunchShape& shape, const void* kernel, void** arguments);
+// The stream, a cudaStream_t, for programs that record events in it or call other libraries in order with kernels.
+void* stream_handle();
 #endif
 
 // kernel<<<…>>>(args…), with the arguments converted to the kernel's parameters now.

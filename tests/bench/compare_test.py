@@ -13,12 +13,14 @@ import unittest
 
 COMPARE = pathlib.Path(__file__).resolve().parents[2] / "bench" / "compare.py"
 
-# A worker that takes `us` microseconds for everything and computes results of this norm. One of 13 us falls over.
+# A worker that takes `us` microseconds for everything and computes results of this norm. One of 13 us falls over. Its
+# version is the device it was told to use.
 WORKER = """
 import json, sys
 us, norm, known = float(sys.argv[1]), float(sys.argv[2]), sys.argv[3].split(",")
 def say(**answer): print(json.dumps(answer), flush=True)
-say(peer="fake", version="1.2", threads=int(sys.argv[sys.argv.index("--threads") + 1]))
+version = sys.argv[sys.argv.index("--device") + 1] if "--device" in sys.argv else "1.2"
+say(peer="fake", version=version, threads=int(sys.argv[sys.argv.index("--threads") + 1]))
 for line in sys.stdin:
     name = line.strip().removeprefix("check ")
     if name == "list": say(workloads=known)
@@ -65,6 +67,8 @@ class CompareTest(unittest.TestCase):
             self.assert_refused(self.run_compare(f"--threads={text}"), "--threads", f"'{text}'")
             self.assert_refused(self.run_compare(f"--rounds={text}"), "--rounds")
         self.assert_refused(self.run_compare("--peers", "torch,fortran"), "no peer 'fortran'", "torch")
+        self.assert_refused(self.run_compare("--device", "tpu"), "--device", "'tpu'")
+        self.assert_refused(self.run_compare("--device", "cuda", "--peers", "jax"), "no peer 'jax'", "torch.graphs")
         self.assert_refused(self.run_compare("--peer", "without_a_command"), "NAME=COMMAND")
 
     def test_results_are_not_overwritten(self):
@@ -93,6 +97,7 @@ class CompareTest(unittest.TestCase):
             "workload": "b9/gaussian/forward",
             "activation": "gaussian",
             "threads": 1,
+            "device": "cpu",
             "peer": "fake",
             "peer_version": "1.2",
             "peer_us": 25.0,
@@ -103,6 +108,16 @@ class CompareTest(unittest.TestCase):
         self.assertEqual(rows[0], expected)
         self.assertEqual(list(rows[0]), list(expected))
         self.assertIn("2.5x", result.stdout)
+
+    def test_another_device_is_passed_on(self):
+        result = self.compare_with(self.worker(25), "--only", "gaussian", "--device", "cuda")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        keys = ("threads", "device", "peer_version")
+        self.assertEqual([[row[key] for key in keys] for row in self.rows()], [[1, "cuda", "cuda"]])
+
+    def test_peers_of_the_shim_stay_on_the_cpu(self):
+        self.compare_with(self.worker(25), "--only", "gaussian", "--device", "cuda-on-host")
+        self.assertEqual([[row["device"], row["peer_version"]] for row in self.rows()], [["cuda-on-host", "1.2"]])
 
     def test_a_missing_peer_is_named_with_the_line_that_gets_it(self):
         result = self.run_compare("--peers", "adolc", "--only", "gaussian", "--threads", "1")

@@ -45,6 +45,20 @@ class WorkerTest(unittest.TestCase):
             self.assertEqual(done.returncode, 2)
             self.assertIn("--threads", done.stderr)
 
+    def test_a_wrong_device_is_refused(self):
+        for words, status in ((["--device", "tpu"], 2), (["--device"], 2), (["--threads", "1", "--device", "cpus"], 2)):
+            done = subprocess.run([WORKER, *words], capture_output=True, input="", text=True, timeout=20)
+            self.assertEqual(done.returncode, status, words)
+            self.assertIn("cpu, cuda or cuda-on-host", done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1)
+
+    def test_options_come_in_any_order(self):
+        before = ask("b1/logistic/hvp", options=["--eager", "--device", "cpu", "--threads", "2"])
+        after = ask("b1/logistic/hvp", options=["--threads", "2", "--eager"])
+        self.assertEqual([answer[0]["threads"] for answer in (before, after)], [2, 2])
+        self.assertIn("skip", before[1])
+        self.assertIn("skip", after[1])
+
     def test_both_forms_compute_the_same(self):
         names = [name for name in ask("list")[1]["workloads"] if SMALL.match(name)]
         self.assertGreater(len(names), 20)
