@@ -4,8 +4,9 @@
 # usage: gpu_check.sh [--out DIR] [--build DIR] [--check-options]      normally as ./run gpu-check
 #
 # Builds the preset release with the CUDA backend, without the shim that stands in for a GPU, in --build (default
-# build/gpu), runs the steps at the end of this file, and writes DIR/gpu-CHIP-DATE.json and .md (default bench/results). A step that fails does not stop the next ones.
-# Exit status: 1 if a step failed, 2 for a wrong command line, 3 where there is no GPU or no nvcc.
+# build/gpu), runs the steps at the end of this file, and writes DIR/gpu-CHIP-DATE.json and .md (default bench/results).
+# A step that fails does not stop the next ones. Exit status: 1 if a step failed, 2 for a wrong command line, 3 where
+# there is no GPU or no nvcc.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -43,7 +44,7 @@ python=${PYTHON:-$([ -x "$own" ] && echo "$own" || echo python3)}
 failed=0
 skipped=77
 
-# step NAME COMMAND...: runs it and notes how it went; status 77 means skipped, and the last line of the output says why.
+# step NAME COMMAND...: runs it and notes how it went; status 77 means skipped, and the last line printed says why.
 step() {
   name=$1
   shift
@@ -81,9 +82,9 @@ sanitize() {
     echo "compute-sanitizer is not installed; it comes with the CUDA toolkit"
     return $skipped
   fi
-  for selection in '--source-file=*/engine/values_test.cpp' '--source-file=*/cuda/gemm_test.cu,*/cuda/reduce_test.cu'; do
-    BRENIER_DEVICE=cuda compute-sanitizer --tool "$1" --error-exitcode 9 "$build/tests/brenier_tests" "$selection" ||
-      return 1
+  for files in '*/engine/values_test.cpp' '*/cuda/gemm_test.cu,*/cuda/reduce_test.cu'; do
+    BRENIER_DEVICE=cuda compute-sanitizer --tool "$1" --error-exitcode 9 "$build/tests/brenier_tests" \
+      "--source-file=$files" || return 1
   done
 }
 
@@ -102,7 +103,8 @@ against_torch() {
     echo "PyTorch is not installed: python3 -m venv build/peers && build/peers/bin/pip install torch"
     return $skipped
   fi
-  python3 bench/compare.py --device cuda --rounds 3 --brenier "$build/bench/brenier_worker" --out "$scratch/compare.jsonl"
+  python3 bench/compare.py --device cuda --rounds 3 --brenier "$build/bench/brenier_worker" \
+    --out "$scratch/compare.jsonl"
 }
 
 step "build" compile
