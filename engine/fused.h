@@ -40,8 +40,7 @@ struct FusedGroup {
 class FusedKernel {
  public:
   virtual ~FusedKernel() = default;
-  virtual std::size_t scratch_bytes() const { return 0; }
-  virtual void run(char* scratch) = 0;  // aligned to 64 bytes
+  virtual void run() = 0;
 };
 
 // What a backend can take in one group.

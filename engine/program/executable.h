@@ -83,7 +83,7 @@ class Executable {
   std::unique_ptr<Storage[]> slots_;  // one for every node; used by inputs and roots of outputs
   std::vector<NodeId> fresh_roots_;
   std::vector<Tensor> fresh_;  // the memory of fresh_roots_ during a run
-  StoragePtr arena_, scratch_;
+  StoragePtr arena_;
   std::vector<Tensor> tensors_;      // of every node
   std::vector<const void*> packed_;  // of every node that is a packed factor; else null
   std::vector<Step> steps_;

@@ -86,12 +86,7 @@ void Executable::make_steps() {
     if (!continues) members_.emplace_back();
     members_.back().push_back(id);
   }
-  std::size_t scratch_bytes = 0;
-  for (const std::vector<NodeId>& members : members_) {
-    steps_.push_back(make_step(members));
-    if (steps_.back().group) scratch_bytes = std::max(scratch_bytes, steps_.back().group->scratch_bytes());
-  }
-  scratch_ = allocate_storage(scratch_bytes, backend_);
+  for (const std::vector<NodeId>& members : members_) steps_.push_back(make_step(members));
 }
 
 Executable::Step Executable::make_step(std::span<const NodeId> members) {
@@ -213,7 +208,7 @@ void Executable::run(std::span<const Tensor> inputs, std::span<Tensor> outputs, 
 }
 
 void Executable::execute(Step& step, bool accumulate) {
-  if (step.group) return step.group->run(static_cast<char*>(scratch_->data));
+  if (step.group) return step.group->run();
   if (!step.kernel) return execute_function(step);
   const void* const packed = step.factor >= 0 ? packed_[at(step.factor)] : nullptr;
   step.kernel(
