@@ -29,7 +29,7 @@ std::array<FusedGroup::Value, 3> companions(const FusedGroup& group, std::size_t
 
 std::unique_ptr<FusedKernel> prepare_tiles(const FusedGroup& group, const Backend& backend) {
   auto prepared = std::make_unique<TileGroup>(group, backend);
-  if (group.operations.size() == 1 && prepared->gathers_long_rows()) return nullptr;
+  if (!group.is_epilogue && group.operations.size() == 1 && prepared->gathers_long_rows()) return nullptr;
   return prepared;
 }
 

@@ -30,7 +30,7 @@ class TileGroup : public FusedKernel {
   // Whether a kernel, which walks along rows of any strides, would be faster than collecting tiles: for long rows.
   bool gathers_long_rows() const { return gathers_ && cols() * element_bytes_ > kLongRowBytes; }
   void run() override { run_range(0, element_count(shape_)); }
-  void run_range(std::int64_t begin, std::int64_t end) const;
+  void run_range(std::int64_t begin, std::int64_t end) const override;
 
  private:
   static constexpr std::int64_t kLongRowBytes = 256;

@@ -47,9 +47,9 @@ class Executable {
   const std::vector<std::vector<NodeId>>& step_members() const { return members_; }  // the nodes of every step
 
  private:
-  // One of: a fused group, a kernel, a user's own function.
+  // One of: a fused group, a kernel, a matrix product with a group as its epilogue, a user's own function.
   struct Step {
-    NodeId node;  // the last one of a group
+    NodeId node;  // the first one of a group
     std::unique_ptr<FusedKernel> group{};
     Kernel kernel = nullptr;
     std::vector<const Tensor*> inputs{};

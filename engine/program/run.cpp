@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxRecordings = 4;
 
+bool is_product(const Graph::Node& node) { return node.op->code == OpCode::MatMul; }
 bool is_given(OutputMode mode) { return mode == OutputMode::Given || mode == OutputMode::Summed; }
 
 }  // namespace
@@ -90,13 +91,13 @@ void Executable::make_steps() {
 }
 
 Executable::Step Executable::make_step(std::span<const NodeId> members) {
-  Step step{.node = members.back()};
+  Step step{.node = members.front()};
   const Graph::Node& node = graph_[step.node];
   if (node.group >= 0) {
     step.group = backend_.prepare(group_of(members), backend_);
-    if (step.group) return step;
+    if (step.group && !is_product(node)) return step;
   }
-  if (node.op->code == OpCode::MatMul) {
+  if (is_product(node)) {
     step.factor = node.inputs[1];
     const auto output = std::find(graph_.outputs.begin(), graph_.outputs.end(), step.node);
     step.accumulates = output != graph_.outputs.end() &&
@@ -108,7 +109,9 @@ Executable::Step Executable::make_step(std::span<const NodeId> members) {
 }
 
 FusedGroup Executable::group_of(std::span<const NodeId> members) const {
-  FusedGroup group{.shape = graph_[members[0]].shape, .dtype = graph_[members[0]].dtype};
+  FusedGroup group{.shape = graph_[members.back()].shape, .dtype = graph_[members.back()].dtype};
+  group.is_epilogue = is_product(graph_[members[0]]);
+  if (group.is_epilogue) members = members.subspan(1);
   std::map<NodeId, FusedGroup::Value> values;
   const auto add_operand = [&](NodeId id) {
     if (values.emplace(id, group.operand_count()).second) group.operands.push_back(&tensors_[at(id)]);
@@ -208,11 +211,10 @@ void Executable::run(std::span<const Tensor> inputs, std::span<Tensor> outputs, 
 }
 
 void Executable::execute(Step& step, bool accumulate) {
-  if (step.group) return step.group->run();
-  if (!step.kernel) return execute_function(step);
+  if (!step.kernel) return step.group ? step.group->run() : execute_function(step);
   const void* const packed = step.factor >= 0 ? packed_[at(step.factor)] : nullptr;
-  step.kernel(
-      {step.inputs, tensors_[at(step.node)], attributes_of(graph_[step.node]), accumulate && step.accumulates, packed});
+  step.kernel({step.inputs, tensors_[at(step.node)], attributes_of(graph_[step.node]), accumulate && step.accumulates,
+               packed, step.group.get()});
 }
 
 // A user's function makes its own tensor, which is copied to where the plan wants it.
