@@ -57,9 +57,9 @@ struct Pieces {
 };
 
 // How many bytes of C are computed before the epilogue is run on them: enough to repay the call, and few enough to
-// be still in the L1 or L2 cache. By measurement.
+// be still in the L2 cache, however large C is.
 inline constexpr std::int64_t kEpilogueBytes = 32 << 10;
-// An epilogue counts as so many multiply-adds for each number.
+// An epilogue counts as so many multiply-adds for each number: some operations, of which one takes as long as ten.
 inline constexpr std::int64_t kEpilogueTerms = 64;
 
 // Shares steps of rows among threads: `compute(first, last)` computes steps first … last - 1 for the last time, after

@@ -47,7 +47,6 @@ TileGroup::TileGroup(const FusedGroup& group, const Backend& backend)
   add_operations(group, backend);
   chain_ = backend.chains.functions[static_cast<std::size_t>(group.dtype)];
   if (chain_) merge_chains(backend.chains);
-  place_links();
 }
 
 void TileGroup::add_operand(const Tensor& x) {
@@ -166,15 +165,16 @@ void TileGroup::merge_chains(const ChainTable& chains) {
   operations_ = std::move(merged);
 }
 
-TileGroup::Operation TileGroup::chain_of(std::size_t begin, std::size_t end) const {
+TileGroup::Operation TileGroup::chain_of(std::size_t begin, std::size_t end) {
   Operation chain = operations_[begin];
+  chain.first_link = links_.size();
   Place y = chain.inputs[0];
   for (std::size_t i = begin; i < end; ++i) {
     const Operation& operation = operations_[i];
     const bool first = i > begin && operation.inputs[1] == y;  // the operand
     const std::size_t operand = first ? 0 : 1;
     y = operation.outputs[0];
-    chain.links.push_back({operation.code, first, nullptr, operation.strides[operand], nullptr});
+    links_.push_back({operation.code, first, nullptr, operation.strides[operand], nullptr});
     chain.operands.push_back(operation.inputs[operand]);
     chain.results.push_back(i + 1 == end || is_needed_after(y, i + 1) ? y : kNowhere);
   }
@@ -190,14 +190,6 @@ bool TileGroup::is_needed_after(Place place, std::size_t operation) const {
     if (has(operations_[i].outputs)) return false;
   }
   return false;
-}
-
-// The links of all chains lie one after another in the state of a thread.
-void TileGroup::place_links() {
-  for (Operation& operation : operations_) {
-    operation.first_link = link_count_;
-    link_count_ += operation.links.size();
-  }
 }
 
 }  // namespace brenier::cpu

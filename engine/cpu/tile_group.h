@@ -48,15 +48,14 @@ class TileGroup : public FusedKernel {
     ByAxis stride{};  // in bytes
     Access access = Access::Direct;
   };
-  // One operation, several members of a family on one argument, or a chain, whose links have no pointers here.
+  // One operation, several members of a family on one argument, or a chain.
   struct Operation {
     OpCode code{};
     TileFunction function = nullptr;
     std::array<Place, 3> inputs{}, outputs{};  // kNowhere where there is none; a chain starts from inputs[0]
     std::array<std::int64_t, 3> strides{};     // of the inputs
-    std::vector<ChainLink> links{};
-    std::vector<Place> operands{}, results{};  // of the links
-    std::size_t first_link = 0;                // in State::links
+    std::size_t first_link = 0;                // of a chain, in links_ and State::links
+    std::vector<Place> operands{}, results{};  // of its links
   };
 
   // What moves, in scratch memory of the thread.
@@ -83,9 +82,8 @@ class TileGroup : public FusedKernel {
   Place add_register();
   void add_operations(const FusedGroup& group, const Backend& backend);
   void merge_chains(const ChainTable& chains);
-  Operation chain_of(std::size_t begin, std::size_t end) const;
+  Operation chain_of(std::size_t begin, std::size_t end);
   bool is_needed_after(Place place, std::size_t operation) const;
-  void place_links();
 
   std::int64_t rows() const { return rank_ > 1 ? length_[at(rank_ - 2)] : 1; }
   std::int64_t cols() const { return length_[at(rank_ - 1)]; }
@@ -111,7 +109,7 @@ class TileGroup : public FusedKernel {
   void (*chain_)(const ChainStart& start, std::span<const ChainLink> links, std::int64_t n) = nullptr;
   std::vector<Place> registers_;  // the places that point into scratch memory
   std::size_t place_count_ = 1;   // kNowhere among them
-  std::size_t link_count_ = 0;
+  std::vector<ChainLink> links_;  // of all chains, without pointers
 };
 
 }  // namespace brenier::cpu
