@@ -44,8 +44,9 @@ struct KernelCall {
   Tensor& output;
   const Attributes& attributes;
   // Matrix products alone.
-  bool accumulate = false;              // adds to what the output holds
-  const void* packed_factor = nullptr;  // inputs[1] as packed by Backend::factor_packing
+  bool accumulate = false;                // adds to what the output holds
+  const void* packed_factor = nullptr;    // inputs[1] as packed by Backend::factor_packing
+  const FusedKernel* epilogue = nullptr;  // to be run on every element of the output as soon as that is final
 };
 
 using Kernel = void (*)(const KernelCall&);
@@ -124,6 +125,7 @@ struct Backend {
   bool (*fusible)(const Backend& backend, OpCode code, DType dtype) = nullptr;
   FusedLimits fused_limits{};
   std::unique_ptr<FusedKernel> (*prepare)(const FusedGroup& group, const Backend& backend) = nullptr;
+  bool runs_epilogues = false;  // of matrix products; such a group is never null
 
   // Backends that run tiles of rows in the caller's thread and others.
   ParallelRun parallel_run = nullptr;  // null: rows are not cut

@@ -3,12 +3,16 @@
 // A group is a run of elementwise operations over one shape and dtype. Its operands lie in memory; what only the group
 // itself reads never does. A backend makes a group ready once (a CPU cuts it into tiles that fit the cache, a GPU makes
 // one launch of it) and runs it many times, on whatever memory the tensors of the operands then have.
+//
+// A group that reads the result of a matrix product element for element can be the epilogue of the product, which then
+// runs it on rows as soon as they are final, while they are in the cache.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include "engine/op_code.h"
@@ -31,6 +35,7 @@ struct FusedGroup {
   std::vector<const Tensor*> operands{};  // broadcast to the shape; row-major and of that shape where written
   std::vector<Operation> operations{};    // in an order in which they can be executed; each value is written once
   Value value_count = 0;
+  bool is_epilogue = false;  // will be run in ranges, by the matrix product whose result it reads
 
   Value operand_count() const { return static_cast<Value>(operands.size()); }
   bool in_memory(Value value) const { return value >= 0 && value < operand_count(); }
@@ -40,8 +45,12 @@ struct FusedGroup {
 class FusedKernel {
  public:
   virtual ~FusedKernel() = default;
-  virtual std::size_t scratch_bytes() const { return 0; }
-  virtual void run(char* scratch) = 0;  // aligned to 64 bytes
+  virtual void run() = 0;
+  // Elements begin … end - 1 in row-major order. Several threads may run ranges apart from each other at a time. Only
+  // for backends that run groups as epilogues.
+  virtual void run_range(std::int64_t, std::int64_t) const {
+    throw std::invalid_argument("[fused group] this backend runs groups as a whole");
+  }
 };
 
 // What a backend can take in one group.

@@ -82,6 +82,7 @@ const Backend& cpu_backend() {
                    .kernels = tables.kernels,
                    .fusible = cpu::has_tile_function,
                    .prepare = cpu::prepare_tiles,
+                   .runs_epilogues = true,
                    .parallel_run = cpu::parallel_run,
                    .factor_packing = tables.factor_packing,
                    .tiles = tables.tiles,

@@ -5,25 +5,6 @@
 // product of two contiguous stretches, formed in the lanes of a pack, which are added up at the end. Four rows of A
 // advance together, so that each pack of B is used four times and the last additions are done for four sums at once.
 
-struct BlockSize {
-  std::int64_t rows, cols, depth;
-};
-
-// C = A B, or with `accumulate` C += A B; C is row-major and contiguous. `packed`, if not null, holds B as made by
-// pack_factor() in matmul-inl.h.
-template <class T>
-struct Product {
-  BlockSize size;
-  MatrixView<T> a, b;
-  T* c;
-  bool accumulate;
-  const T* packed;
-
-  Product transposed() const {
-    return {{size.cols, size.rows, size.depth}, b.transposed(), a.transposed(), c, accumulate, nullptr};
-  }
-};
-
 // Rows of C.
 template <class T>
 struct ResultView {
@@ -31,16 +12,6 @@ struct ResultView {
   std::int64_t row_stride;
   bool accumulate;
 };
-
-// Work worth a turn of a thread, in multiply-adds: some 4 microseconds in float, where joining the pool takes one while
-// its threads are awake. Two such pieces are the smallest loop that is shared.
-inline constexpr std::int64_t kPieceTerms = 1 << 18;
-
-// How many of `count` equal steps a thread should take at a time: even pieces, none of them too small.
-inline std::int64_t steps_per_piece(std::int64_t count, std::int64_t terms_each) {
-  const std::int64_t pieces = std::max<std::int64_t>(1, count * terms_each / kPieceTerms);
-  return (count + pieces - 1) / pieces;
-}
 
 // Few terms per sum: the packs of a tile's columns of B fit in registers, and each row of C is a combination of them.
 // This is the product with points of low dimension, where a tile would spend its time on entering and leaving.
@@ -104,11 +75,12 @@ void shallow_product(const Product<T>& product) {
   }
   constexpr decltype(&shallow_columns<T, 1>) by_depth[kFewTerms] = {shallow_columns<T, 1>, shallow_columns<T, 2>,
                                                                     shallow_columns<T, 3>, shallow_columns<T, 4>};
-  // Bound by memory: a row of C counts as 8 multiply-adds for each number.
-  parallel_for(size.rows, steps_per_piece(size.rows, 8 * size.cols), [&](std::int64_t begin, std::int64_t end) {
+  const auto compute = [&](std::int64_t begin, std::int64_t end) {
     by_depth[size.depth - 1]({end - begin, size.cols, size.depth}, product.a.at(begin, 0), b.data, b.row_stride,
                              {product.c + begin * size.cols, size.cols, product.accumulate});
-  });
+  };
+  // Bound by memory: a row of C counts as 8 multiply-adds for each number.
+  share_last_rows(product, Pieces(size.rows, 1), 8, compute);
 }
 
 // Inner products with at most kFewColumns columns, each contiguous.

@@ -11,6 +11,7 @@
 #include "engine/cpu/reduce-inl.h"
 #include "engine/cpu/gemm_micro-inl.h"
 #include "engine/cpu/gemm_pack-inl.h"
+#include "engine/cpu/gemm_product-inl.h"
 #include "engine/cpu/gemm_narrow-inl.h"
 #include "engine/cpu/matmul-inl.h"
 #include "engine/cpu/index-inl.h"

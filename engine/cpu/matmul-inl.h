@@ -19,15 +19,6 @@ template <class T>
 inline constexpr std::int64_t kBlockPanels = (std::int64_t{512} << 10) /
                                              (kBlockDepth<T> * kTileCols<T> * static_cast<std::int64_t>(sizeof(T)));
 
-// A length cut into the fewest pieces of at most `limit`, which differ by one at most.
-struct Pieces {
-  std::int64_t count, base, longer;
-  Pieces(std::int64_t length, std::int64_t limit)
-      : count((length + limit - 1) / limit), base(length / count), longer(length % count) {}
-  std::int64_t begin(std::int64_t i) const { return i * base + std::min(i, longer); }
-  std::int64_t length(std::int64_t i) const { return base + (i < longer ? 1 : 0); }
-};
-
 template <class T>
 using MicroKernel = void (*)(const Tile<T>&);
 
@@ -145,7 +136,10 @@ void tiled_product(const Product<T>& product) {
                         pack_a, product.accumulate || p > 0);
       }
     };
-    parallel_for(rows.count, steps_per_piece(rows.count, kTileRows * cols * depth), compute);
+    if (p + depth == size.depth && j + cols == size.cols)
+      share_last_rows(product, rows, cols * depth / size.cols, compute);
+    else
+      parallel_for(rows.count, steps_per_piece(rows.count, kTileRows * cols * depth), compute);
   });
 }
 
@@ -176,7 +170,7 @@ void best_product(const Product<T>& product) {
   const bool row_times_transposed = size.rows == 1 && size.cols > 1 && b.col_stride != 1;
   const bool transposed_times_column = size.cols == 1 && size.rows > 1 && a.row_stride == 1 && a.col_stride != 1;
   if (size.depth <= kFewTerms) {
-    shallow_product(product);
+    return shallow_product(product);
   } else if (row_times_transposed || transposed_times_column) {
     const bool narrow = row_times_transposed && b.row_stride == 1;
     (narrow ? narrow_product<T> : tiled_product<T>)(product.transposed());
@@ -185,8 +179,9 @@ void best_product(const Product<T>& product) {
   } else if (size.cols <= kFewColumns && size.cols > 1 && a.row_stride == 1) {
     transposed_product(product);
   } else {
-    tiled_product(product);
+    return tiled_product(product);
   }
+  product.run_epilogue(0, size.rows);
 }
 
 // The leading axes of both factors, broadcast against those of the result.
@@ -235,10 +230,12 @@ void matmul(const KernelCall& call) {
                      matrix_of<T>(*call.inputs[1]),
                      call.output.mutable_data<T>(),
                      call.accumulate,
-                     nullptr};
+                     nullptr,
+                     {call.epilogue, call.output.data<T>()}};
   BlockSize& size = product.size;
   if (size.depth == 0 && !call.accumulate) std::fill_n(product.c, call.output.size(), T(0));
-  if (size.depth == 0 || call.output.size() == 0) return;
+  if (size.depth == 0 || call.output.size() == 0)
+    return product.epilogue.run(product.c, product.c + call.output.size());
   if (call.output.rank() == 2) {
     product.packed = static_cast<const T*>(call.packed_factor);
     return best_product(product);

@@ -1,10 +1,8 @@
-// Preparing and running fused groups. See engine/cpu/tile_group.h.
+// Preparing fused groups. See engine/cpu/tile_group.h; running them is in tile_group_run.cpp.
 #include "engine/cpu/tile_group.h"
 
 #include <algorithm>
 #include <utility>
-
-#include "engine/cpu/gather.h"
 
 namespace brenier::cpu {
 
@@ -31,7 +29,7 @@ std::array<FusedGroup::Value, 3> companions(const FusedGroup& group, std::size_t
 
 std::unique_ptr<FusedKernel> prepare_tiles(const FusedGroup& group, const Backend& backend) {
   auto prepared = std::make_unique<TileGroup>(group, backend);
-  if (group.operations.size() == 1 && prepared->gathers_long_rows()) return nullptr;
+  if (!group.is_epilogue && group.operations.size() == 1 && prepared->gathers_long_rows()) return nullptr;
   return prepared;
 }
 
@@ -40,7 +38,9 @@ bool has_tile_function(const Backend& backend, OpCode code, DType dtype) {
 }
 
 TileGroup::TileGroup(const FusedGroup& group, const Backend& backend)
-    : shape_(group.shape), element_bytes_(static_cast<std::int64_t>(size_of(group.dtype))) {
+    : shape_(group.shape),
+      element_bytes_(static_cast<std::int64_t>(size_of(group.dtype))),
+      work_per_element_(static_cast<std::int64_t>(group.operations.size())) {
   for (const Tensor* operand : group.operands) add_operand(*operand);
   merge_axes();
   choose_tile();
@@ -50,8 +50,7 @@ TileGroup::TileGroup(const FusedGroup& group, const Backend& backend)
 }
 
 void TileGroup::add_operand(const Tensor& x) {
-  Operand operand{.tensor = &x, .place = pointers_.size()};
-  pointers_.push_back(nullptr);
+  Operand operand{.tensor = &x, .place = place_count_++};
   for (int d = 1; d <= x.rank(); ++d)
     if (x.shape()[-d] != 1) operand.stride[at(shape_.rank() - d)] = x.strides()[-d] * element_bytes_;
   operands_.push_back(operand);
@@ -147,8 +146,7 @@ void TileGroup::add_operations(const FusedGroup& group, const Backend& backend) 
 }
 
 TileGroup::Place TileGroup::add_register() {
-  registers_.push_back(pointers_.size());
-  pointers_.push_back(nullptr);
+  registers_.push_back(place_count_++);
   return registers_.back();
 }
 
@@ -167,15 +165,16 @@ void TileGroup::merge_chains(const ChainTable& chains) {
   operations_ = std::move(merged);
 }
 
-TileGroup::Operation TileGroup::chain_of(std::size_t begin, std::size_t end) const {
+TileGroup::Operation TileGroup::chain_of(std::size_t begin, std::size_t end) {
   Operation chain = operations_[begin];
+  chain.first_link = links_.size();
   Place y = chain.inputs[0];
   for (std::size_t i = begin; i < end; ++i) {
     const Operation& operation = operations_[i];
     const bool first = i > begin && operation.inputs[1] == y;  // the operand
     const std::size_t operand = first ? 0 : 1;
     y = operation.outputs[0];
-    chain.links.push_back({operation.code, first, nullptr, operation.strides[operand], nullptr});
+    links_.push_back({operation.code, first, nullptr, operation.strides[operand], nullptr});
     chain.operands.push_back(operation.inputs[operand]);
     chain.results.push_back(i + 1 == end || is_needed_after(y, i + 1) ? y : kNowhere);
   }
@@ -191,70 +190,6 @@ bool TileGroup::is_needed_after(Place place, std::size_t operation) const {
     if (has(operations_[i].outputs)) return false;
   }
   return false;
-}
-
-void TileGroup::run(char* scratch) {
-  for (std::size_t i = 0; i < registers_.size(); ++i) pointers_[registers_[i]] = scratch + i * kRegisterBytes;
-  for (Operand& x : operands_) {
-    x.start = x.tensor->address();
-    x.gathered = nullptr;
-  }
-  ByAxis index{};
-  do {
-    run_plane();
-  } while (next_plane(index));
-}
-
-bool TileGroup::next_plane(ByAxis& index) {
-  for (int axis = rank_ - 3; axis >= 0; --axis) {
-    const bool wraps = ++index[at(axis)] == length_[at(axis)];
-    const std::int64_t steps = wraps ? 1 - length_[at(axis)] : 1;
-    for (Operand& x : operands_) x.start += steps * x.stride[at(axis)];
-    if (!wraps) return true;
-    index[at(axis)] = 0;
-  }
-  return false;
-}
-
-void TileGroup::run_plane() {
-  for (std::int64_t row = 0; row < rows(); row += tile_rows_)
-    for (std::int64_t col = 0; col < cols(); col += tile_cols_) {
-      const std::int64_t row_count = std::min(tile_rows_, rows() - row);
-      const std::int64_t col_count = std::min(tile_cols_, cols() - col);
-      for (Operand& x : operands_) load(x, row, col, row_count, col_count);
-      for (Operation& operation : operations_) run_operation(operation, row_count * col_count);
-    }
-}
-
-void TileGroup::run_operation(Operation& operation, std::int64_t count) {
-  if (!operation.links.empty()) {
-    for (std::size_t i = 0; i < operation.links.size(); ++i) {
-      operation.links[i].operand = pointers_[operation.operands[i]];
-      operation.links[i].result = pointers_[operation.results[i]];
-    }
-    return chain_({pointers_[operation.inputs[0]], operation.strides[0]}, operation.links, count);
-  }
-  const void* inputs[3];
-  void* outputs[3];
-  for (std::size_t i = 0; i < 3; ++i) {
-    inputs[i] = pointers_[operation.inputs[i]];
-    outputs[i] = pointers_[operation.outputs[i]];
-  }
-  operation.function(inputs, operation.strides.data(), outputs, count);
-}
-
-void TileGroup::load(Operand& x, std::int64_t row, std::int64_t col, std::int64_t row_count, std::int64_t col_count) {
-  char* const from = x.start + row * row_stride(x) + col * col_stride(x);
-  if (x.access != Access::Gathered) {
-    pointers_[x.place] = from;
-    return;
-  }
-  const std::int64_t count = row_count * col_count;
-  if (row_stride(x) == 0 && x.gathered == from && count <= x.gathered_count) return;
-  x.gathered = from;
-  x.gathered_count = count;
-  const auto copy = element_bytes_ == 4 ? gather<4> : gather<8>;
-  copy(pointers_[x.place], from, row_count, col_count, row_stride(x), col_stride(x));
 }
 
 }  // namespace brenier::cpu

@@ -47,9 +47,9 @@ class Executable {
   const std::vector<std::vector<NodeId>>& step_members() const { return members_; }  // the nodes of every step
 
  private:
-  // One of: a fused group, a kernel, a user's own function.
+  // One of: a fused group, a kernel, a matrix product with a group as its epilogue, a user's own function.
   struct Step {
-    NodeId node;  // the last one of a group
+    NodeId node;  // the first one of a group
     std::unique_ptr<FusedKernel> group{};
     Kernel kernel = nullptr;
     std::vector<const Tensor*> inputs{};
@@ -83,7 +83,7 @@ class Executable {
   std::unique_ptr<Storage[]> slots_;  // one for every node; used by inputs and roots of outputs
   std::vector<NodeId> fresh_roots_;
   std::vector<Tensor> fresh_;  // the memory of fresh_roots_ during a run
-  StoragePtr arena_, scratch_;
+  StoragePtr arena_;
   std::vector<Tensor> tensors_;      // of every node
   std::vector<const void*> packed_;  // of every node that is a packed factor; else null
   std::vector<Step> steps_;

@@ -6,14 +6,16 @@
 // that is legal. Derivatives of an activation, recorded long after it, thus move to where its argument is made, and all
 // are computed from one pass over it.
 //
-// Afterwards groups are neighbouring runs of nodes, in a topological order that stays close to the recorded one.
+// Afterwards groups are neighbouring runs of nodes, in a topological order that stays close to the recorded one. A
+// matrix product whose result the group after it reads element for element joins that group: it is run as the epilogue
+// of the product (engine/fused.h).
 #include <algorithm>
 #include <limits>
 #include <queue>
 #include <set>
 
 #include "engine/backend.h"
-#include "engine/program/graph.h"
+#include "engine/program/rows.h"
 
 namespace brenier {
 namespace {
@@ -145,6 +147,47 @@ std::vector<NodeId> execution_order(const Graph& graph, const Contraction& sets)
   return order;
 }
 
+// What a node shows by nothing but reshapes: the same elements in the same order.
+NodeId reshaped_root(const Graph& graph, NodeId id) {
+  while (graph[id].op && graph[id].op->code == OpCode::Reshape) id = graph[id].inputs[0];
+  return id;
+}
+
+// Whether a group reads `product`, a matrix product, and nothing of it but the element in its own place.
+bool can_follow(const Graph& graph, NodeId product, const std::vector<NodeId>& group) {
+  if (!graph[product].op || graph[product].op->code != OpCode::MatMul) return false;
+  bool reads = false;
+  for (NodeId member : group)
+    for (NodeId input : graph[member].inputs) {
+      if (viewed_root(graph, input) != product) continue;
+      reads = reshaped_root(graph, input) == product && graph[input].shape == graph[member].shape;
+      if (!reads) return false;
+    }
+  return reads;
+}
+
+// Appends a group, number `number`, to `order`. If the last step there is a product that it can follow, that and its
+// reshapes join the group. Views in between go before the product or, where they show it, behind the group.
+void append_group(Graph& graph, const Backend& backend, const std::vector<NodeId>& group, std::int32_t number,
+                  std::vector<NodeId>& order) {
+  const auto is_no_step = [&](NodeId id) { return !graph[id].op || graph[id].op->view; };
+  const auto step = std::find_if_not(order.rbegin(), order.rend(), is_no_step);
+  std::vector<NodeId> views;
+  if (backend.runs_epilogues && step != order.rend() && can_follow(graph, *step, group)) {
+    const NodeId product = *step;
+    const auto first = std::stable_partition(std::prev(step.base()), order.end(),
+                                             [&](NodeId id) { return viewed_root(graph, id) != product; });
+    const auto behind =
+        std::stable_partition(first, order.end(), [&](NodeId id) { return reshaped_root(graph, id) == product; });
+    views.assign(behind, order.end());
+    order.erase(behind, order.end());
+    for (auto id = first; id != order.end(); ++id) graph[*id].group = number;
+  }
+  for (NodeId id : group) graph[id].group = number;
+  order.insert(order.end(), group.begin(), group.end());
+  order.insert(order.end(), views.begin(), views.end());
+}
+
 }  // namespace
 
 Graph fuse(const Graph& graph, const Backend& backend) {
@@ -163,9 +206,10 @@ Graph fuse(const Graph& graph, const Backend& backend) {
   for (NodeId set : execution_order(graph, sets)) {
     std::vector<NodeId> members = sets.members(set);
     std::sort(members.begin(), members.end());
-    const std::int32_t group = can_be_fused(graph[set], backend) ? groups++ : -1;
-    for (NodeId id : members) grouped[id].group = group;
-    order.insert(order.end(), members.begin(), members.end());
+    if (can_be_fused(graph[set], backend))
+      append_group(grouped, backend, members, groups++, order);
+    else
+      order.insert(order.end(), members.begin(), members.end());
   }
   return reordered(grouped, order);
 }

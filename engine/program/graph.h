@@ -5,10 +5,11 @@
 //
 //   record        tape -> graph: only what depends on the inputs and reaches the outputs; the rest is captured
 //   simplify      equal expressions once, views of views, arithmetic that changes nothing
-//   fuse          elementwise operations over one shape become groups, each a neighbouring run of nodes
+//   fuse          elementwise operations over one shape become groups, each a neighbouring run of nodes; some begin
+//                 with a matrix product, which they follow as its epilogue
 //   plan_memory   where every value lives (engine/program/plan.h)
 //
-// Next on the walk: record.cpp, simplify.cpp, fuse.cpp, plan_memory.cpp, tiles.cpp, run.cpp.
+// Next on the walk: record.cpp, simplify.cpp, fuse.cpp, plan_memory.cpp, run.cpp, engine/cpu/tile_group.h.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,7 @@ struct Graph {
     Strides layout{};         // as recorded. Sums follow it, so only values of one layout may replace each other
     Tensor value{};           // of a constant
     std::string label{};      // from the tape; may be empty
-    std::int32_t group = -1;  // members of one fused group share a number >= 0
+    std::int32_t group = -1;  // members of one fused group, and the product before an epilogue, share a number >= 0
 
     std::size_t bytes() const { return static_cast<std::size_t>(element_count(shape)) * size_of(dtype); }
     bool is_constant() const { return value.defined(); }

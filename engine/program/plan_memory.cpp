@@ -57,7 +57,7 @@ void choose_homes(const Graph& graph, const std::vector<bool>& kept, Plan& plan)
     if (plan.homes[at(root)] == Home::Arena && !kept[i]) plan.homes[at(root)] = Home::Output;
   }
   for (NodeId id = 0; id < graph.size(); ++id)
-    if (graph[id].group >= 0 && !leaves_group[at(id)]) plan.homes[at(id)] = Home::Tile;
+    if (graph[id].group >= 0 && is_elementwise(*graph[id].op) && !leaves_group[at(id)]) plan.homes[at(id)] = Home::Tile;
 }
 
 std::vector<Buffer> make_buffers(const Graph& graph, const Plan& plan) {

@@ -71,7 +71,9 @@ std::string place_of(const Plan& plan, NodeId id) {
 std::string step_to_text(const Graph& graph, const Plan& plan, std::span<const NodeId> members) {
   const Work work = work_of(graph, plan, members);
   std::string text;
-  if (members.size() > 1) text = str("  fused over ", graph[members[0]].shape, "\n");
+  const bool is_product = !is_elementwise(*graph[members[0]].op);
+  if (members.size() > 1)
+    text = str(is_product ? "  product and epilogue over " : "  fused over ", graph[members.back()].shape, "\n");
   for (NodeId id : members)
     text += str(members.size() > 1 ? "    " : "  ", name_of(graph, id), "  -> ", place_of(plan, id), "\n");
   text.pop_back();

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxRecordings = 4;
 
+bool is_product(const Graph::Node& node) { return node.op->code == OpCode::MatMul; }
 bool is_given(OutputMode mode) { return mode == OutputMode::Given || mode == OutputMode::Summed; }
 
 }  // namespace
@@ -86,22 +87,17 @@ void Executable::make_steps() {
     if (!continues) members_.emplace_back();
     members_.back().push_back(id);
   }
-  std::size_t scratch_bytes = 0;
-  for (const std::vector<NodeId>& members : members_) {
-    steps_.push_back(make_step(members));
-    if (steps_.back().group) scratch_bytes = std::max(scratch_bytes, steps_.back().group->scratch_bytes());
-  }
-  scratch_ = allocate_storage(scratch_bytes, backend_);
+  for (const std::vector<NodeId>& members : members_) steps_.push_back(make_step(members));
 }
 
 Executable::Step Executable::make_step(std::span<const NodeId> members) {
-  Step step{.node = members.back()};
+  Step step{.node = members.front()};
   const Graph::Node& node = graph_[step.node];
   if (node.group >= 0) {
     step.group = backend_.prepare(group_of(members), backend_);
-    if (step.group) return step;
+    if (step.group && !is_product(node)) return step;
   }
-  if (node.op->code == OpCode::MatMul) {
+  if (is_product(node)) {
     step.factor = node.inputs[1];
     const auto output = std::find(graph_.outputs.begin(), graph_.outputs.end(), step.node);
     step.accumulates = output != graph_.outputs.end() &&
@@ -113,7 +109,9 @@ Executable::Step Executable::make_step(std::span<const NodeId> members) {
 }
 
 FusedGroup Executable::group_of(std::span<const NodeId> members) const {
-  FusedGroup group{.shape = graph_[members[0]].shape, .dtype = graph_[members[0]].dtype};
+  FusedGroup group{.shape = graph_[members.back()].shape, .dtype = graph_[members.back()].dtype};
+  group.is_epilogue = is_product(graph_[members[0]]);
+  if (group.is_epilogue) members = members.subspan(1);
   std::map<NodeId, FusedGroup::Value> values;
   const auto add_operand = [&](NodeId id) {
     if (values.emplace(id, group.operand_count()).second) group.operands.push_back(&tensors_[at(id)]);
@@ -213,11 +211,10 @@ void Executable::run(std::span<const Tensor> inputs, std::span<Tensor> outputs, 
 }
 
 void Executable::execute(Step& step, bool accumulate) {
-  if (step.group) return step.group->run(static_cast<char*>(scratch_->data));
-  if (!step.kernel) return execute_function(step);
+  if (!step.kernel) return step.group ? step.group->run() : execute_function(step);
   const void* const packed = step.factor >= 0 ? packed_[at(step.factor)] : nullptr;
-  step.kernel(
-      {step.inputs, tensors_[at(step.node)], attributes_of(graph_[step.node]), accumulate && step.accumulates, packed});
+  step.kernel({step.inputs, tensors_[at(step.node)], attributes_of(graph_[step.node]), accumulate && step.accumulates,
+               packed, step.group.get()});
 }
 
 // A user's function makes its own tensor, which is copied to where the plan wants it.
