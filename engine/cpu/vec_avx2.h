@@ -108,10 +108,10 @@ BRENIER_REGISTER(double, __m256d, DoubleBits, 53, 4, pd)
 #undef BRENIER_REGISTER
 
 #include "engine/cpu/pack-inl.h"
-#include "engine/ops/elementary-inl.h"
 #include "engine/cpu/vec_math-inl.h"
 #include "engine/cpu/vec_pow-inl.h"
 #include "engine/cpu/vec_trig-inl.h"
+#include "engine/ops/elementary-inl.h"
 
 }  // namespace brenier::cpu::avx2
 

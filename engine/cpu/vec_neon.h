@@ -111,9 +111,9 @@ BRENIER_REGISTER(double, float64x2_t, uint64x2_t, DoubleBits, 53, 2, f64, s64, u
 #undef BRENIER_REGISTER
 
 #include "engine/cpu/pack-inl.h"
-#include "engine/ops/elementary-inl.h"
 #include "engine/cpu/vec_math-inl.h"
 #include "engine/cpu/vec_pow-inl.h"
 #include "engine/cpu/vec_trig-inl.h"
+#include "engine/ops/elementary-inl.h"
 
 }  // namespace brenier::cpu::neon

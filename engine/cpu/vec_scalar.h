@@ -17,8 +17,8 @@
 
 namespace brenier::cpu::scalar {
 
-#include "engine/ops/scalar_vocabulary-inl.h"
 #include "engine/ops/elementary-inl.h"
+#include "engine/ops/scalar_vocabulary-inl.h"
 
 template <class T>
 struct PackOf {

@@ -36,7 +36,7 @@ class FusedLaunch : public FusedKernel {
     elements_ = element_count(group.shape);
   }
 
-  void run(char*) override {
+  void run() override {
     if (elements_ == 0) return;
     for (std::size_t i = 0; i < operands_.size(); ++i) program_.address[i] = operands_[i]->address();
     for_any("fused", dtype_, [&](auto type) {
@@ -130,7 +130,7 @@ void elementwise_kernel(const KernelCall& call) {
   operation.result = static_cast<FusedGroup::Value>(call.inputs.size());
   group.operations.push_back(operation);
   group.value_count = group.operand_count();
-  FusedLaunch(group).run(nullptr);
+  FusedLaunch(group).run();
 }
 
 struct Fusible {
