@@ -107,11 +107,12 @@ BRENIER_REGISTER(float, __m256, FloatBits, 24, 8, ps)
 BRENIER_REGISTER(double, __m256d, DoubleBits, 53, 4, pd)
 #undef BRENIER_REGISTER
 
+#include "engine/ops/elementary-inl.h"
+// Made of those.
 #include "engine/cpu/pack-inl.h"
 #include "engine/cpu/vec_math-inl.h"
 #include "engine/cpu/vec_pow-inl.h"
 #include "engine/cpu/vec_trig-inl.h"
-#include "engine/ops/elementary-inl.h"
 
 }  // namespace brenier::cpu::avx2
 

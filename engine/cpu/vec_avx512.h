@@ -80,11 +80,12 @@ BRENIER_REGISTER(float, __m512, __mmask16, 16, ps)
 BRENIER_REGISTER(double, __m512d, __mmask8, 8, pd)
 #undef BRENIER_REGISTER
 
+#include "engine/ops/elementary-inl.h"
+// Made of those.
 #include "engine/cpu/pack-inl.h"
 #include "engine/cpu/vec_math-inl.h"
 #include "engine/cpu/vec_pow-inl.h"
 #include "engine/cpu/vec_trig-inl.h"
-#include "engine/ops/elementary-inl.h"
 
 }  // namespace brenier::cpu::avx512
 

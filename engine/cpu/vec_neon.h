@@ -110,10 +110,11 @@ BRENIER_REGISTER(float, float32x4_t, uint32x4_t, FloatBits, 24, 4, f32, s32, u32
 BRENIER_REGISTER(double, float64x2_t, uint64x2_t, DoubleBits, 53, 2, f64, s64, u64)
 #undef BRENIER_REGISTER
 
+#include "engine/ops/elementary-inl.h"
+// Made of those.
 #include "engine/cpu/pack-inl.h"
 #include "engine/cpu/vec_math-inl.h"
 #include "engine/cpu/vec_pow-inl.h"
 #include "engine/cpu/vec_trig-inl.h"
-#include "engine/ops/elementary-inl.h"
 
 }  // namespace brenier::cpu::neon

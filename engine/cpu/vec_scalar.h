@@ -17,8 +17,9 @@
 
 namespace brenier::cpu::scalar {
 
-#include "engine/ops/elementary-inl.h"
 #include "engine/ops/scalar_vocabulary-inl.h"
+// In the words of the former.
+#include "engine/ops/elementary-inl.h"
 
 template <class T>
 struct PackOf {
