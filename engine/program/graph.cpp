@@ -2,8 +2,14 @@
 #include "engine/program/graph.h"
 
 #include "engine/backend.h"
+#include "engine/str.h"
 
 namespace brenier {
+namespace {
+
+constexpr std::int64_t kLargestPrintedValue = 6;  // elements
+
+}  // namespace
 
 Graph reordered(const Graph& graph, const std::vector<NodeId>& order) {
   std::vector<NodeId> position(graph.nodes.size(), -1);
@@ -48,6 +54,29 @@ Tensor viewed(const Graph::Node& node, const Graph::Node& argument, const Stride
   }();
   const Tensor x = Tensor::over(StoragePtr(nowhere), argument.shape, strides, offset, argument.dtype);
   return node.op->view(x, attributes_of(node), {node.shape, node.dtype});
+}
+
+std::string node_to_text(const Graph& graph, NodeId id) {
+  const Graph::Node& node = graph[id];
+  std::string text = str("%", id, " ", node.op ? node.op->name : node.is_constant() ? "constant" : "input");
+  if (!node.label.empty()) text += str(" '", node.label, "'");
+  text += str("  ", node.dtype, " ", node.shape);
+  if (node.is_constant() && node.value.size() <= kLargestPrintedValue) {
+    text += "  =";
+    for (double value : node.value.to_vector<double>()) text += str(" ", value);
+  }
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) text += str(i ? ", %" : "  <- %", node.inputs[i]);
+  return text;
+}
+
+std::string to_text(const Graph& graph) {
+  std::string text;
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    text += node_to_text(graph, id);
+    if (graph[id].group >= 0) text += str("  in group ", graph[id].group);
+    text += '\n';
+  }
+  return text;
 }
 
 }  // namespace brenier

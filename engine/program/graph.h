@@ -9,7 +9,7 @@
 //                 with a matrix product, which they follow as its epilogue
 //   plan_memory   where every value lives (engine/program/plan.h)
 //
-// Next on the walk: record.cpp, simplify.cpp, fuse.cpp, plan_memory.cpp, run.cpp, engine/cpu/tile_group.h.
+// Next on the walk: record.cpp, simplify.cpp, fuse.cpp, plan_memory.cpp, engine/replay/executable.h.
 #pragma once
 
 #include <cstdint>
@@ -64,6 +64,8 @@ Graph fuse(const Graph& graph, const Backend& backend);
 Graph reordered(const Graph& graph, const std::vector<NodeId>& order);
 // Strides, apart from those along axes of length 1, which do not matter.
 Strides layout_of(const Tensor& x);
+// "%3 mul 'name'  float64 [2]  <- %1, %2".
+std::string node_to_text(const Graph& graph, NodeId id);
 // Of each input of a graph.
 std::vector<Strides> row_major_layouts(const Graph& graph);
 // Attributes of a node; those of an operation without any are all defaults.

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "engine/program/pipeline.h"
+#include "engine/replay/pipeline.h"
 #include "engine/str.h"
 
 namespace brenier {

@@ -8,7 +8,7 @@
 //   rows     for each tile; what a tile computes stays in the cache, and tiles may run in several threads
 //   after    what needs complete sums, and all that is not row-wise
 //
-// Nothing here runs anything: pipeline.h does. Next on the walk: rows.cpp, split.cpp, pipeline.h.
+// Nothing here runs anything. Next on the walk: rows.cpp, split.cpp, engine/replay/pipeline.h.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,7 @@ namespace brenier::cuda_on_host {
 namespace {
 
 constexpr std::size_t kRegionBytes = std::size_t{16} << 30;  // of addresses; memory only as it is used
-constexpr std::uint64_t kAlwaysClosed = 1000, kClosedEvery = 16;
+constexpr std::uint64_t kAlwaysClosed = 1000, kClosedEvery = 256;
 constexpr std::size_t kAlignment = 256, kGap = 256, kLarge = 1 << 20;
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
@@ -34,6 +34,8 @@ DeviceMemory& DeviceMemory::instance() {
 DeviceMemory::DeviceMemory() {
   void* region = mmap(nullptr, kRegionBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (region == MAP_FAILED) throw OutOfMemory("[cuda] the shim cannot reserve addresses for its device memory");
+  // Opening a part of a huge page would split it, again and again.
+  static_cast<void>(madvise(region, kRegionBytes, MADV_NOHUGEPAGE));
   base_ = static_cast<char*>(region);
 }
 
@@ -98,12 +100,14 @@ void DeviceMemory::check(const void* data, std::size_t bytes, const char* op) co
   throw std::logic_error(str("[", op, "] ", bytes, " bytes at ", data, " are not in one device allocation"));
 }
 
+// Opens what is not open yet, or closes everything.
 void DeviceMemory::protect(bool accessible) {
-  const std::size_t bytes = round_up(used_, page_bytes());
-  opened_ = accessible ? bytes : 0;
-  const int failed = bytes ? mprotect(base_, bytes, accessible ? PROT_READ | PROT_WRITE : PROT_NONE) : 0;
+  const std::size_t end = round_up(used_, kLarge), begin = accessible ? opened_ : 0;
+  const int rights = accessible ? PROT_READ | PROT_WRITE : PROT_NONE;
+  const int failed = end > begin ? mprotect(base_ + begin, end - begin, rights) : 0;
   if (failed && accessible)
-    throw OutOfMemory(str("[cuda] the system has no memory for ", bytes, " bytes on the device"));
+    throw OutOfMemory(str("[cuda] the system has no memory for ", end, " bytes on the device"));
+  opened_ = accessible ? end : 0;
 }
 
 DeviceMemory::Access::Access() {

@@ -1,4 +1,4 @@
-// Graphs and programs as text, and the time of each step. See engine/program/program.h.
+// Programs as text, and the time of each step. See engine/program/program.h.
 //
 // Operations are counted as one per element of an elementwise result, as a multiplication and an addition per term of a
 // bilinear one, which sums over the last axis of its first argument, and as one per element read by all others. Bytes
@@ -7,26 +7,11 @@
 #include <chrono>
 
 #include "engine/ops.h"
-#include "engine/program/pipeline.h"
+#include "engine/replay/pipeline.h"
 #include "engine/str.h"
 
 namespace brenier {
 namespace {
-
-constexpr std::int64_t kLargestPrintedValue = 6;  // elements
-
-std::string name_of(const Graph& graph, NodeId id) {
-  const Graph::Node& node = graph[id];
-  std::string text = str("%", id, " ", node.op ? node.op->name : node.is_constant() ? "constant" : "input");
-  if (!node.label.empty()) text += str(" '", node.label, "'");
-  text += str("  ", node.dtype, " ", node.shape);
-  if (node.is_constant() && node.value.size() <= kLargestPrintedValue) {
-    text += "  =";
-    for (double value : node.value.to_vector<double>()) text += str(" ", value);
-  }
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) text += str(i ? ", %" : "  <- %", node.inputs[i]);
-  return text;
-}
 
 double size_of_node(const Graph& graph, NodeId id) { return static_cast<double>(element_count(graph[id].shape)); }
 
@@ -75,36 +60,22 @@ std::string step_to_text(const Graph& graph, const Plan& plan, std::span<const N
   if (members.size() > 1)
     text = str(is_product ? "  product and epilogue over " : "  fused over ", graph[members.back()].shape, "\n");
   for (NodeId id : members)
-    text += str(members.size() > 1 ? "    " : "  ", name_of(graph, id), "  -> ", place_of(plan, id), "\n");
+    text += str(members.size() > 1 ? "    " : "  ", node_to_text(graph, id), "  -> ", place_of(plan, id), "\n");
   text.pop_back();
   return str(text, "  (", work.operations, " operations, ", work.bytes, " bytes)\n");
 }
-
-}  // namespace
-
-std::string to_text(const Graph& graph) {
-  std::string text;
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    text += name_of(graph, id);
-    if (graph[id].group >= 0) text += str("  in group ", graph[id].group);
-    text += '\n';
-  }
-  return text;
-}
-
-namespace {
 
 // What one stage reads and does, and the work of its steps.
 std::string stage_to_text(const Executable& target, Work& total) {
   const Graph& graph = target.graph();
   const Plan& plan = target.plan();
   std::string inputs, constants, views, steps, outputs;
-  for (NodeId id : graph.inputs) inputs += "  " + name_of(graph, id) + "\n";
+  for (NodeId id : graph.inputs) inputs += "  " + node_to_text(graph, id) + "\n";
   for (NodeId id = 0; id < graph.size(); ++id)
     if (graph[id].is_constant())
-      constants += "  " + name_of(graph, id) + "\n";
+      constants += "  " + node_to_text(graph, id) + "\n";
     else if (graph[id].op && plan.place(id).root != id)
-      views += "  " + name_of(graph, id) + "\n";
+      views += "  " + node_to_text(graph, id) + "\n";
   for (const std::vector<NodeId>& members : target.step_members()) {
     const Work work = work_of(graph, plan, members);
     total = {total.operations + work.operations, total.bytes + work.bytes};
@@ -126,7 +97,8 @@ double product_rate(DType dtype) {
   double best = 0;
   for (int i = 0; i < 20; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    matmul(a, a);
+    const Tensor product = matmul(a, a);
+    if (a.backend().synchronize) a.backend().synchronize();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     best = std::max(best, 2.0 * n * n * n / seconds);
   }

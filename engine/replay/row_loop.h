@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
-#include "engine/program/executable.h"
 #include "engine/program/rows.h"
+#include "engine/replay/executable.h"
 
 namespace brenier {
 

@@ -1,10 +1,10 @@
-// Binding a graph to memory, and running it. See engine/program/executable.h.
+// Binding a graph to memory, and running it. See engine/replay/executable.h.
 #include <algorithm>
 #include <chrono>
 #include <map>
 #include <stdexcept>
 
-#include "engine/program/executable.h"
+#include "engine/replay/executable.h"
 #include "engine/str.h"
 
 namespace brenier {

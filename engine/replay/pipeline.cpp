@@ -1,5 +1,5 @@
-// Making and running the stages of a program. See engine/program/pipeline.h.
-#include "engine/program/pipeline.h"
+// Making and running the stages of a program. See engine/replay/pipeline.h.
+#include "engine/replay/pipeline.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // A compiled graph: plan, memory, and the list of steps that a run goes through. A program has one or, where rows are
-// computed tile by tile, several (engine/program/pipeline.h).
+// computed tile by tile, several (engine/replay/pipeline.h).
 //
 // Every node has a tensor handle, made once. Handles of inputs and outputs show memory that changes from run to run:
 // their storage is a slot of this program whose pointer is set before the steps are run. No slot may outlive the

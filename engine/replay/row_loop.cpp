@@ -1,5 +1,5 @@
-// Running tiles of rows. See engine/program/row_loop.h.
-#include "engine/program/row_loop.h"
+// Running tiles of rows. See engine/replay/row_loop.h.
+#include "engine/replay/row_loop.h"
 
 #include <algorithm>
 #include <cstring>

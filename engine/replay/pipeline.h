@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/program/program.h"
-#include "engine/program/row_loop.h"
+#include "engine/replay/row_loop.h"
 
 namespace brenier {
 
