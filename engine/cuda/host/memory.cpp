@@ -105,8 +105,7 @@ void DeviceMemory::protect(bool accessible) {
   const std::size_t end = round_up(used_, kLarge), begin = accessible ? opened_ : 0;
   const int rights = accessible ? PROT_READ | PROT_WRITE : PROT_NONE;
   const int failed = end > begin ? mprotect(base_ + begin, end - begin, rights) : 0;
-  if (failed && accessible)
-    throw OutOfMemory(str("[cuda] the system has no memory for ", end, " bytes on the device"));
+  if (failed && accessible) throw OutOfMemory(str("[cuda] the system has no memory for ", end, " bytes on the device"));
   opened_ = accessible ? end : 0;
 }
 
