@@ -1,4 +1,4 @@
-// Tensors: making, reading and printing them. See engine/tensor.h.
+// Tensors: making and reading them. See engine/tensor.h.
 #include "engine/tensor.h"
 
 #include <algorithm>
@@ -272,40 +272,6 @@ Tensor linspace(double first, double last, std::int64_t n, DType dtype) {
   const double step = n > 1 ? (last - first) / static_cast<double>(n - 1) : 0.0;
   return generate({n}, dtype,
                   [&](std::int64_t i) { return i == n - 1 && n > 1 ? last : first + step * static_cast<double>(i); });
-}
-
-namespace {
-
-// How many entries of an axis are shown at each end when it is shortened.
-constexpr std::int64_t kShownEnds = 3;
-
-void print_axis(std::ostream& out, const Tensor& x, Dims index) {
-  const int axis = index.rank();
-  if (axis == x.rank()) {
-    out << x.at(index);
-    return;
-  }
-  out << '[';
-  for (std::int64_t i = 0; i < x.shape()[axis]; ++i) {
-    if (i) out << ", ";
-    if (i == kShownEnds && x.shape()[axis] > 2 * kShownEnds) {
-      out << "…, ";
-      i = x.shape()[axis] - kShownEnds;
-    }
-    Dims inner = index;
-    inner.push_back(i);
-    print_axis(out, x, inner);
-  }
-  out << ']';
-}
-
-}  // namespace
-
-std::ostream& operator<<(std::ostream& out, const Tensor& x) {
-  if (!x.defined()) return out << "undefined";
-  out << x.dtype() << ' ' << x.shape() << ' ';
-  print_axis(out, x, {});
-  return out;
 }
 
 }  // namespace brenier
