@@ -82,7 +82,7 @@ sanitize() {
     echo "compute-sanitizer is not installed; it comes with the CUDA toolkit"
     return $skipped
   fi
-  for files in '*/engine/values_test.cpp' '*/cuda/gemm_test.cu,*/cuda/reduce_test.cu'; do
+  for files in '*/engine/values_test.cpp' '*/gpu/gemm_test.cu,*/gpu/reduce_test.cu'; do
     BRENIER_DEVICE=cuda compute-sanitizer --tool "$1" --error-exitcode 9 "$build/tests/brenier_tests" \
       "--source-file=$files" || return 1
   done
