@@ -8,7 +8,7 @@
 #include "engine/ops.h"
 #include "engine/program/program.h"
 #include "engine/tape.h"
-#include "tests/support/compare.h"
+#include "tests/support/compiled.h"
 #include "tests/support/sampler.h"
 
 namespace brenier::testing {
