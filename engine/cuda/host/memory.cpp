@@ -18,7 +18,7 @@ namespace brenier::cuda_on_host {
 namespace {
 
 constexpr std::size_t kRegionBytes = std::size_t{16} << 30;  // of addresses; memory only as it is used
-constexpr std::uint64_t kAlwaysClosed = 1000, kClosedEvery = 256;
+constexpr std::uint64_t kAlwaysClosed = 200, kClosedEvery = 4096;
 constexpr std::size_t kAlignment = 256, kGap = 256, kLarge = 1 << 20;
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }

@@ -1,7 +1,7 @@
 // The shim's device memory: one region of addresses that the program cannot touch except while a kernel or a copy
 // runs, so that host code that follows a device pointer dies here as it would beside a GPU. Closing the region costs more
-// the more of it is used; after the first thousand times it is therefore left open until the next synchronize() or, at
-// most, for 255 kernels.
+// the more of it is used; after the first two hundred times it is therefore left open until the next synchronize() or, at
+// most, for 4095 kernels.
 //
 // Allocations are at least 256 bytes apart. Under AddressSanitizer all but their exact bytes is poisoned, and a kernel
 // that reads beyond its tensor is reported. New allocations are filled with 0xFF, which is a NaN in every format.
