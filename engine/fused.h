@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -40,6 +41,12 @@ struct FusedGroup {
   Value operand_count() const { return static_cast<Value>(operands.size()); }
   bool in_memory(Value value) const { return value >= 0 && value < operand_count(); }
 };
+
+// Operations that are computed together, such as an activation and its derivatives: the results, in the order of
+// `members`, of operation `first` and those after it that have its arguments; kNone where there is none. Nothing unless
+// `first` is one of the members and there is another. Members that do not exist are OpCode::Count.
+std::optional<std::array<FusedGroup::Value, 3>> family_results(const FusedGroup& group, std::size_t first,
+                                                               const std::array<OpCode, 3>& members);
 
 // A group made ready. The tensors of its operands are referred to, not copied, and must have memory when it runs.
 class FusedKernel {

@@ -190,21 +190,6 @@ constexpr std::array<TileFunction, 3> family_functions() {
   return {family_tile<F, float>, family_tile<F, double>, nullptr};
 }
 
-// Towards zero for integers; numbers beyond their range become the nearest end of it, and NaN becomes 0.
-template <class To>
-struct Convert {
-  static constexpr bool numbers_only = true;
-  template <class From>
-  To operator()(From x) const {
-    if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
-      constexpr From limit = From(9223372036854775808.0);  // 2^63
-      if (!(x >= -limit)) return x != x ? To(0) : std::numeric_limits<To>::min();
-      if (x >= limit) return std::numeric_limits<To>::max();
-    }
-    return static_cast<To>(x);
-  }
-};
-
 inline void cast_kernel(const KernelCall& call) {
   for_any("cast", call.output.dtype(), [&](auto to) {
     for_any("cast", call.inputs[0]->dtype(), [&](auto from) {

@@ -5,6 +5,7 @@
 #include "engine/ops/functors-inl.h"
 #include "engine/cpu/walk-inl.h"
 #include "engine/ops/dispatch-inl.h"
+#include "engine/ops/convert-inl.h"
 #include "engine/cpu/elementwise-inl.h"
 #include "engine/cpu/chain-inl.h"
 #include "engine/cpu/shape-inl.h"

@@ -12,19 +12,6 @@ bool contains(std::span<const FusedGroup::Value> list, FusedGroup::Value value) 
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-// The results, from operation `first` on, that a family computes together for the argument of that operation, by their
-// place in the family; kNone where there is none.
-std::array<FusedGroup::Value, 3> companions(const FusedGroup& group, std::size_t first, const OpFamily& family) {
-  std::array<FusedGroup::Value, 3> result{FusedGroup::kNone, FusedGroup::kNone, FusedGroup::kNone};
-  for (std::size_t i = first; i < group.operations.size(); ++i)
-    for (std::size_t k = 0; k < 3; ++k) {
-      const FusedGroup::Operation& operation = group.operations[i];
-      if (operation.code == family.members[k] && operation.inputs == group.operations[first].inputs)
-        result[k] = operation.result;
-    }
-  return result;
-}
-
 }  // namespace
 
 std::unique_ptr<FusedKernel> prepare_tiles(const FusedGroup& group, const Backend& backend) {
@@ -103,12 +90,10 @@ TileGroup::Operation TileGroup::operation_of(const FusedGroup& group, std::size_
   }
   results = {first.result, FusedGroup::kNone, FusedGroup::kNone};
   for (const OpFamily& family : backend.families) {
-    const std::array<Value, 3> together = companions(group, i, family);
-    if (!contains(together, first.result) || std::count(together.begin(), together.end(), FusedGroup::kNone) > 1)
-      continue;
-    if (!family.functions[dtype] || operation.strides[0] == 0) continue;
+    const auto together = family_results(group, i, family.members);
+    if (!together || !family.functions[dtype] || operation.strides[0] == 0) continue;
     operation.function = family.functions[dtype];
-    results = together;
+    results = *together;
   }
   return operation;
 }

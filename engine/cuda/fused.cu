@@ -41,7 +41,7 @@ class FusedLaunch : public FusedKernel {
     for (std::size_t i = 0; i < operands_.size(); ++i) program_.address[i] = operands_[i]->address();
     for_any("fused", dtype_, [&](auto type) {
       using T = typename decltype(type)::type;
-      takes_vectors(16) ? launch_for<T, kVector>() : launch_for<T, 1>();
+      takes_vectors() ? launch_for<T, kVector>() : launch_for<T, 1>();
     });
   }
 
@@ -67,19 +67,20 @@ class FusedLaunch : public FusedKernel {
     if (program_.rank == 0) lengths_[program_.rank++] = 1;
   }
 
-  bool is_aligned(std::size_t operand, std::size_t alignment) const {
+  bool is_aligned(std::size_t operand) const {
+    constexpr std::size_t widest = 16;
     const auto bytes = static_cast<std::int64_t>(size_of(dtype_));
-    bool aligned = reinterpret_cast<std::uintptr_t>(program_.address[operand]) % alignment == 0;
+    bool aligned = reinterpret_cast<std::uintptr_t>(program_.address[operand]) % widest == 0;
     for (int axis = 1; axis < program_.rank; ++axis)
-      aligned = aligned && program_.stride[operand][axis] * bytes % static_cast<std::int64_t>(alignment) == 0;
+      aligned = aligned && program_.stride[operand][axis] * bytes % static_cast<std::int64_t>(widest) == 0;
     return aligned;
   }
 
   // Whether rows consist of whole vectors, and what is written is aligned; sets how operands are read.
-  bool takes_vectors(std::size_t alignment) {
+  bool takes_vectors() {
     bool whole = lengths_[0] % kVector == 0;
     for (std::size_t i = 0; i < operands_.size(); ++i) {
-      const bool vector = program_.stride[i][0] == 1 && is_aligned(i, alignment);
+      const bool vector = program_.stride[i][0] == 1 && is_aligned(i);
       program_.access[i] = vector ? Access::Vector : program_.stride[i][0] == 0 ? Access::Repeated : Access::Spaced;
       whole = whole && (vector || !is_written(i));
     }
@@ -99,10 +100,10 @@ class FusedLaunch : public FusedKernel {
     for (int axis = 0; axis < program_.rank; ++axis)
       program_.length[axis] = static_cast<std::uint32_t>(axis == 0 ? lengths_[0] / V : lengths_[axis]);
     program_.vectors = elements_ / V;
-    const auto block = static_cast<unsigned>(std::min<std::int64_t>(kBlock, ceil_div(program_.vectors, 32) * 32));
+    const unsigned block = block_for(program_.vectors, kBlock);
     const LaunchShape shape{.grid = {grid_for(program_.vectors, block)},
                             .block = {block},
-                            .dynamic_shared = slot_count_ * block * sizeof(Vec<T, V>),
+                            .dynamic_shared = slot_count_ * block * sizeof(Pack<T, V>),
                             .op = op_};
     program_.rank == 1 ? launch(shape, run_group<T, V, true>, program_)
                        : launch(shape, run_group<T, V, false>, program_);

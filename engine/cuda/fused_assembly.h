@@ -4,6 +4,7 @@
 // the accumulator; every other one gets a slot of shared memory until its last reader.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <vector>
@@ -30,7 +31,6 @@ class Assembly {
  private:
   using Value = FusedGroup::Value;
   using Values = std::array<Value, 3>;
-  static constexpr Values kNoValues{FusedGroup::kNone, FusedGroup::kNone, FusedGroup::kNone};
   struct Combined {
     int code;
     Values inputs, results;
@@ -38,7 +38,7 @@ class Assembly {
   };
   struct FamilyMembers {
     Family family;
-    OpCode members[3];
+    std::array<OpCode, 3> members;
   };
   static constexpr FamilyMembers kFamilies[] = {
       {kLogistic, {OpCode::Softplus, OpCode::Sigmoid, OpCode::Count}},
@@ -46,25 +46,17 @@ class Assembly {
       {kGaussian, {OpCode::GaussianSoftplus, OpCode::NormalCdf, OpCode::NormalPdf}}};
   static std::size_t index(Value value) { return static_cast<std::size_t>(value); }
 
-  // Operation i, or all members of its family from there on that read the same value, provided there are two.
+  // Operation i, or all members of its family from there on that read the same value.
   Combined combine(std::size_t i, std::vector<bool>& done) const {
     const FusedGroup::Operation& first = group_.operations[i];
-    Combined combined{static_cast<int>(first.code), first.inputs, {first.result, FusedGroup::kNone, FusedGroup::kNone}};
     for (const FamilyMembers& family : kFamilies) {
-      Values results = kNoValues;
-      std::vector<std::size_t> found;
+      const auto results = family_results(group_, i, family.members);
+      if (!results) continue;
       for (std::size_t j = i; j < done.size(); ++j)
-        for (std::size_t k = 0; k < 3; ++k) {
-          const FusedGroup::Operation& other = group_.operations[j];
-          if (done[j] || other.code != family.members[k] || other.inputs != first.inputs) continue;
-          results[k] = other.result;
-          found.push_back(j);
-        }
-      if (found.size() < 2 || found[0] != i) continue;
-      for (const std::size_t j : found) done[j] = true;
-      return {family.family, first.inputs, results};
+        if (std::find(results->begin(), results->end(), group_.operations[j].result) != results->end()) done[j] = true;
+      return {family.family, first.inputs, *results};
     }
-    return combined;
+    return {static_cast<int>(first.code), first.inputs, {first.result, FusedGroup::kNone, FusedGroup::kNone}};
   }
 
   Instruction assemble(std::size_t i) {

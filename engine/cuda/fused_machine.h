@@ -14,11 +14,11 @@
 #include <type_traits>
 
 #include "engine/cuda/device.h"
+#include "engine/cuda/pack.h"
 #include "engine/op_code.h"
 #include "engine/shape.h"
 
 #define BRENIER_TARGET BRENIER_CUDA_NAMESPACE
-#define BRENIER_INLINE __device__ __forceinline__
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
@@ -56,11 +56,6 @@ struct MachineProgram {
   std::int64_t stride[kMaxOperands][kMaxRank]{};  // in elements
   Access access[kMaxOperands]{};
   Instruction instructions[kMaxInstructions]{};
-};
-
-template <class T, int V>
-struct alignas(sizeof(T) * V < 16 ? sizeof(T) * V : 16) Vec {
-  T of[V];
 };
 
 // Where a vector lies. Loops over axes have a fixed length, so that the indices stay in registers.
@@ -112,25 +107,25 @@ __device__ __forceinline__ T* element(const MachineProgram& program, int operand
 }
 
 template <class T, int V, bool Linear>
-__device__ __forceinline__ Vec<T, V> load(const MachineProgram& program, int operand,
-                                          const Position<Linear>& position) {
+__device__ __forceinline__ Pack<T, V> load(const MachineProgram& program, int operand,
+                                           const Position<Linear>& position) {
   const T* const from = element<T, V>(program, operand, position);
   const Access access = program.access[operand];
-  if (access == Access::Vector) return *reinterpret_cast<const Vec<T, V>*>(from);
+  if (access == Access::Vector) return load_pack<T, V>(from);
   const std::int64_t stride = access == Access::Repeated ? 0 : program.stride[operand][0];
-  Vec<T, V> result;
+  Pack<T, V> result;
 #pragma unroll
-  for (int i = 0; i < V; ++i) result.of[i] = from[i * stride];
+  for (int i = 0; i < V; ++i) result.value[i] = from[i * stride];
   return result;
 }
 
 template <class F, class T, int V, class... Inputs>
-__device__ __forceinline__ Vec<T, V> map(const Inputs&... x) {
-  Vec<T, V> result;
+__device__ __forceinline__ Pack<T, V> map(const Inputs&... x) {
+  Pack<T, V> result;
   const F f;
   if constexpr (std::is_floating_point_v<T> || accepts_integers<F>) {
 #pragma unroll
-    for (int i = 0; i < V; ++i) result.of[i] = f(x.of[i]...);
+    for (int i = 0; i < V; ++i) result.value[i] = f(x.value[i]...);
   } else {
     (static_cast<void>(f), ..., static_cast<void>(x));
     result = {};  // fusible() has refused it
@@ -140,7 +135,7 @@ __device__ __forceinline__ Vec<T, V> map(const Inputs&... x) {
 
 // One operation. Not inlined: there are several dozen, and each form of the kernel would hold them all.
 template <class T, int V>
-__device__ __attribute__((noinline)) Vec<T, V> execute(int code, Vec<T, V> a, Vec<T, V> b, Vec<T, V> c) {
+__device__ __attribute__((noinline)) Pack<T, V> execute(int code, Pack<T, V> a, Pack<T, V> b, Pack<T, V> c) {
   switch (static_cast<OpCode>(code)) {
 #define BRENIER_UNARY_CASE(name, code, text) \
   case OpCode::code:                         \
@@ -161,18 +156,18 @@ __device__ __attribute__((noinline)) Vec<T, V> execute(int code, Vec<T, V> a, Ve
 
 template <class T, int V>
 struct Results {
-  Vec<T, V> of[3];
+  Pack<T, V> of[3];
 };
 template <class F, class T, int V>
-__device__ __forceinline__ Results<T, V> map_family(const Vec<T, V>& x) {
+__device__ __forceinline__ Results<T, V> map_family(const Pack<T, V>& x) {
   Results<T, V> results{};
   const F f;
 #pragma unroll
-  for (int i = 0; i < V; ++i) f(x.of[i], [&](int k, T y) { results.of[k].of[i] = y; });
+  for (int i = 0; i < V; ++i) f(x.value[i], [&](int k, T y) { results.of[k].value[i] = y; });
   return results;
 }
 template <class T, int V>
-__device__ __forceinline__ Results<T, V> execute_family(int code, Vec<T, V> x) {
+__device__ __forceinline__ Results<T, V> execute_family(int code, Pack<T, V> x) {
   if constexpr (std::is_floating_point_v<T>) {
     if (code == kLogistic) return map_family<LogisticFamily, T, V>(x);
     if (code == kLaplace) return map_family<LaplaceFamily, T, V>(x);
@@ -185,20 +180,20 @@ __device__ __forceinline__ Results<T, V> execute_family(int code, Vec<T, V> x) {
 template <class T, int V, bool Linear>
 class Machine {
  public:
-  __device__ Machine(const MachineProgram& program, Vec<T, V>* slots) : program_(program), slots_(slots) {}
+  __device__ Machine(const MachineProgram& program, Pack<T, V>* slots) : program_(program), slots_(slots) {}
 
   __device__ __forceinline__ void run(std::int64_t vector) {
     const Position<Linear> position(program_, vector);
-    Vec<T, V> y{};
+    Pack<T, V> y{};
     for (int i = 0; i < program_.instruction_count; ++i) {
       const Instruction& instruction = program_.instructions[i];
-      const Vec<T, V> a = read(instruction.inputs[0], y, position);
+      const Pack<T, V> a = read(instruction.inputs[0], y, position);
       if (instruction.code >= kOpCount) {
         const Results<T, V> results = execute_family<T, V>(instruction.code, a);
 #pragma unroll
         for (int k = 0; k < 3; ++k) write(instruction, k, results.of[k], position);
       } else {
-        const Vec<T, V> b = read(instruction.inputs[1], y, position), c = read(instruction.inputs[2], y, position);
+        const Pack<T, V> b = read(instruction.inputs[1], y, position), c = read(instruction.inputs[2], y, position);
         y = execute<T, V>(instruction.code, a, b, c);
         write(instruction, 0, y, position);
       }
@@ -206,28 +201,27 @@ class Machine {
   }
 
  private:
-  __device__ __forceinline__ Vec<T, V> read(Source source, const Vec<T, V>& y, const Position<Linear>& position) const {
+  __device__ __forceinline__ Pack<T, V> read(Source source, const Pack<T, V>& y,
+                                             const Position<Linear>& position) const {
     if (source < 0) return y;
     return source < kFirstSlot ? load<T, V>(program_, source, position) : *slot(source - kFirstSlot);
   }
-  __device__ __forceinline__ void write(const Instruction& instruction, int k, const Vec<T, V>& y,
+  __device__ __forceinline__ void write(const Instruction& instruction, int k, const Pack<T, V>& y,
                                         const Position<Linear>& position) {
     if (instruction.slots[k] >= 0) *slot(instruction.slots[k]) = y;
     if (instruction.operands[k] < 0) return;
-    *reinterpret_cast<Vec<T, V>*>(element<T, V>(program_, instruction.operands[k], position)) = y;
+    store_pack<T, V>(element<T, V>(program_, instruction.operands[k], position), y);
   }
-  __device__ __forceinline__ Vec<T, V>* slot(int i) const { return slots_ + i * static_cast<int>(blockDim.x); }
+  __device__ __forceinline__ Pack<T, V>* slot(int i) const { return slots_ + i * static_cast<int>(blockDim.x); }
 
   const MachineProgram& program_;
-  Vec<T, V>* const slots_;
+  Pack<T, V>* const slots_;
 };
 
 template <class T, int V, bool Linear>
 __global__ void __launch_bounds__(256) run_group(const __grid_constant__ MachineProgram program) {
-  Machine<T, V, Linear> machine(program, dynamic_shared<Vec<T, V>>() + threadIdx.x);
-  const std::int64_t step = std::int64_t{gridDim.x} * blockDim.x;
-  for (std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < program.vectors; i += step)
-    machine.run(i);
+  Machine<T, V, Linear> machine(program, dynamic_shared<Pack<T, V>>() + threadIdx.x);
+  for (std::int64_t i = thread_in_grid(); i < program.vectors; i += threads_in_grid()) machine.run(i);
 }
 
 }  // namespace brenier::BRENIER_CUDA_NAMESPACE

@@ -6,6 +6,8 @@
 #include <limits>
 #include <optional>
 
+#include "engine/cuda/pack.h"
+
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
 namespace {
@@ -63,8 +65,7 @@ int splits_of(const GemmPlan& plan, std::int64_t depth) {
 
 template <class T>
 __global__ void add_splits(const T* copies, std::int64_t size, int splits, bool accumulate, T* c) {
-  const std::int64_t first = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  for (std::int64_t i = first; i < size; i += std::int64_t{gridDim.x} * blockDim.x) {
+  for (std::int64_t i = thread_in_grid(); i < size; i += threads_in_grid()) {
     T sum = copies[i];
     for (int split = 1; split < splits; ++split) sum += copies[split * size + i];
     c[i] = accumulate ? c[i] + sum : sum;

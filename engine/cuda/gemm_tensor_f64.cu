@@ -6,7 +6,7 @@ namespace brenier::BRENIER_CUDA_NAMESPACE {
 
 namespace {
 
-constexpr int kSide = 64, kThreads = 128, kDepth = 16, kStages = 3, kFragments = 4;
+constexpr int kSide = 64, kThreads = 128, kStages = 3, kFragments = 4;
 
 using Sums = double[kFragments][kFragments][2];
 
@@ -14,7 +14,7 @@ template <class TileA, class TileB>
 __device__ __forceinline__ void add_products(const double* a_tile, const double* b_tile, int i0, int j0, Sums& sums) {
   const int g = static_cast<int>(threadIdx.x) % 32 / 4, t = static_cast<int>(threadIdx.x) % 4;
 #pragma unroll
-  for (int k = 0; k < kDepth; k += 4) {
+  for (int k = 0; k < TileA::kDepth; k += 4) {
     double a[kFragments], b[kFragments];
 #pragma unroll
     for (int i = 0; i < kFragments; ++i) a[i] = TileA::at(a_tile, i0 + 8 * i + g, k + t);
@@ -35,22 +35,13 @@ template <Along AlongA, Along AlongB>
 __global__ void __launch_bounds__(kThreads) tensor_f64_kernel(GemmArguments<double> p) {
   using TileA = Tile<AlongA>;
   using TileB = Tile<AlongB>;
-  double* const a_tiles = dynamic_shared<double>();
-  double* const b_tiles = a_tiles + kStages * TileA::kSize;
   const auto place = place_of_block<kSide, kSide>(p);
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int i0 = warp / 2 * 32, j0 = warp % 2 * 32;
   Sums sums = {};
-  const TileA a(place.a);
-  const TileB b(place.b);
-  const auto load = [&](int term, int stage) {
-    a.load(a_tiles + stage * TileA::kSize, term);
-    b.load(b_tiles + stage * TileB::kSize, term);
-  };
-  const auto compute = [&](int stage) {
-    add_products<TileA, TileB>(a_tiles + stage * TileA::kSize, b_tiles + stage * TileB::kSize, i0, j0, sums);
-  };
-  pipeline<kStages>(place.begin, place.end, kDepth, load, compute);
+  for_fragment_tiles<kStages, TileA, TileB>(place, [&](const double* a_tile, const double* b_tile) {
+    add_products<TileA, TileB>(a_tile, b_tile, i0, j0, sums);
+  });
   const Result result(p, place);
 #pragma unroll
   for (int i = 0; i < kFragments; ++i) {

@@ -15,7 +15,7 @@ namespace {
 
 // Four warps of 64 x 32 entries, in fragments of 16 x 8; three stages. Three blocks fit on a multiprocessor: with more
 // threads in each the registers would not suffice.
-constexpr int kRows = 128, kCols = 64, kThreads = 128, kDepth = 16, kStages = 3, kFragmentsM = 4, kFragmentsN = 4;
+constexpr int kRows = 128, kCols = 64, kThreads = 128, kStages = 3, kFragmentsM = 4, kFragmentsN = 4;
 
 template <int N>
 struct Split {
@@ -52,7 +52,7 @@ template <class TileA, class TileB>
 __device__ __forceinline__ void add_products(const float* a_tile, const float* b_tile, int i0, int j0, Sums& sums) {
   const int g = static_cast<int>(threadIdx.x) % 32 / 4, t = static_cast<int>(threadIdx.x) % 4;
 #pragma unroll 1
-  for (int k = 0; k < kDepth; k += 8) {
+  for (int k = 0; k < TileA::kDepth; k += 8) {
     Split<2> b[kFragmentsN];
 #pragma unroll
     for (int j = 0; j < kFragmentsN; ++j) {
@@ -76,22 +76,13 @@ template <Along AlongA, Along AlongB>
 __global__ void __launch_bounds__(kThreads, 3) tf32x3_kernel(GemmArguments<float> p) {
   using TileA = Tile<AlongA, kRows>;
   using TileB = Tile<AlongB, kCols>;
-  float* const a_tiles = dynamic_shared<float>();
-  float* const b_tiles = a_tiles + kStages * TileA::kSize;
   const auto place = place_of_block<kRows, kCols>(p);
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int i0 = warp / 2 * 64, j0 = warp % 2 * 32;
   Sums sums = {};
-  const TileA a(place.a);
-  const TileB b(place.b);
-  const auto load = [&](int term, int stage) {
-    a.load(a_tiles + stage * TileA::kSize, term);
-    b.load(b_tiles + stage * TileB::kSize, term);
-  };
-  const auto compute = [&](int stage) {
-    add_products<TileA, TileB>(a_tiles + stage * TileA::kSize, b_tiles + stage * TileB::kSize, i0, j0, sums);
-  };
-  pipeline<kStages>(place.begin, place.end, kDepth, load, compute);
+  for_fragment_tiles<kStages, TileA, TileB>(place, [&](const float* a_tile, const float* b_tile) {
+    add_products<TileA, TileB>(a_tile, b_tile, i0, j0, sums);
+  });
   const Result result(p, place);
 #pragma unroll
   for (int i = 0; i < kFragmentsM; ++i) {

@@ -187,4 +187,19 @@ class FragmentTile {
   int to_, sides_left_, depth_end_;
 };
 
+// A block's work on fragment tiles in dynamic shared memory: compute(a_tile, b_tile) for each pair of them.
+template <int Stages, class TileA, class TileB, class T, class Compute>
+__device__ __forceinline__ void for_fragment_tiles(const Place<T>& place, const Compute& compute) {
+  T* const a_tiles = dynamic_shared<T>();
+  T* const b_tiles = a_tiles + Stages * TileA::kSize;
+  const TileA a(place.a);
+  const TileB b(place.b);
+  const auto load = [&](int term, int stage) {
+    a.load(a_tiles + stage * TileA::kSize, term);
+    b.load(b_tiles + stage * TileB::kSize, term);
+  };
+  const auto use = [&](int stage) { compute(a_tiles + stage * TileA::kSize, b_tiles + stage * TileB::kSize); };
+  pipeline<Stages>(place.begin, place.end, TileA::kDepth, load, use);
+}
+
 }  // namespace brenier::BRENIER_CUDA_NAMESPACE

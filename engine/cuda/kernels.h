@@ -28,6 +28,9 @@ class Scratch {
   T* data() const {
     return static_cast<T*>(storage_->data);
   }
+  Tensor tensor(const Shape& shape, DType dtype) const {  // row-major
+    return Tensor::over(storage_, shape, contiguous_strides(shape), 0, dtype);
+  }
 
  private:
   StoragePtr storage_;

@@ -1,7 +1,6 @@
 // The matrix product as an operation: [..., m, k] times [..., k, n] with broadcast leading axes and any strides,
 // brought into the form that the kernels of gemm.h take.
 #include <limits>
-#include <vector>
 
 #include "engine/cuda/gemm.h"
 
@@ -9,47 +8,27 @@ namespace brenier::BRENIER_CUDA_NAMESPACE {
 
 namespace {
 
-// A factor, or a row-major copy of it.
-template <class T>
-struct View {
-  const T* data;
-  Shape shape;
-  Strides strides;
-};
-
-template <class T>
-__global__ void copy_view(const T* from, Walk<1> walk, std::int64_t size, T* to) {
-  const std::int64_t first = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  for (std::int64_t i = first; i < size; i += std::int64_t{gridDim.x} * blockDim.x) to[i] = from[walk.offsets(i).of[0]];
+// Neighbours in memory along one of the two axes of a matrix, which may have a single line.
+bool runs_along_an_axis(const Tensor& x) {
+  return x.strides()[-1] == 1 || x.strides()[-2] == 1 || x.shape()[-1] == 1 || x.shape()[-2] == 1;
 }
 
-// Neighbours in memory along one of the two axes of a matrix, or a single line. Single rows of a batch may yet become
-// the rows of one matrix, so for them only the other axis counts.
-template <class T>
-bool runs_along_an_axis(const View<T>& x) {
-  if (x.strides[-1] == 1 || x.shape[-1] == 1) return true;
-  return x.shape[-2] == 1 ? x.shape.rank() == 2 : x.strides[-2] == 1;
-}
-
-template <class T>
-View<T> row_major_copy(View<T> x, std::vector<Scratch>& copies) {
+Tensor row_major_copy(const Tensor& x) {
   // What is repeated along a batch axis is copied once.
-  for (int axis = 0; axis < x.shape.rank() - 2; ++axis)
-    if (x.strides[axis] == 0) x.shape[axis] = 1;
-  const std::int64_t size = element_count(x.shape);
-  copies.emplace_back(static_cast<std::size_t>(size) * sizeof(T));
-  T* const copy = copies.back().template data<T>();
-  const LaunchShape shape{.grid = {grid_for(size, 256)}, .block = {256}, .op = "matmul"};
-  launch(shape, copy_view<T>, x.data, make_walk<1>(x.shape, {x.strides}), size, copy);
-  return {copy, x.shape, contiguous_strides(x.shape)};
+  Shape shape = x.shape();
+  for (int axis = 0; axis < shape.rank() - 2; ++axis)
+    if (x.strides()[axis] == 0) shape[axis] = 1;
+  const Scratch scratch(static_cast<std::size_t>(element_count(shape)) * size_of(x.dtype()));
+  Tensor copy = scratch.tensor(shape, x.dtype());
+  copy_elements(x.view(shape, x.strides(), x.offset()), copy);
+  return copy;
 }
 
 // Strides of the leading axes against those of the result.
-template <class T>
-Strides batch_strides(const View<T>& x, int rank) {
+Strides batch_strides(const Tensor& x, int rank) {
   Strides strides = Dims::filled(rank, 0);
-  for (int d = 1; d <= x.shape.rank() - 2; ++d)
-    if (x.shape[-d - 2] != 1) strides[-d] = x.strides[-d - 2];
+  for (int d = 1; d <= x.rank() - 2; ++d)
+    if (x.shape()[-d - 2] != 1) strides[-d] = x.strides()[-d - 2];
   return strides;
 }
 
@@ -90,18 +69,18 @@ int checked_length(const char* axis, std::int64_t length) {
 }
 
 template <class T>
-void multiply(GemmShape shape, const View<T>& a, const View<T>& b, const KernelCall& call) {
+void multiply(GemmShape shape, const Tensor& a, const Tensor& b, const KernelCall& call) {
   const Shape batch_shape = call.output.shape().part(0, call.output.rank() - 2);
   const int rank = batch_shape.rank();
   Walk<2> batch = make_walk<2>(batch_shape, {batch_strides(a, rank), batch_strides(b, rank)});
-  Matrix rows{a.strides[-2], a.strides[-1]};
-  const Matrix cols{b.strides[-1], b.strides[-2]};
+  Matrix rows{a.strides()[-2], a.strides()[-1]};
+  const Matrix cols{b.strides()[-1], b.strides()[-2]};
   merge_batch_into_rows(batch, shape, rows);
   GemmArguments<T> arguments{.rows = checked_length("rows", shape.rows),
                              .cols = checked_length("columns", shape.cols),
                              .depth = checked_length("terms", shape.depth),
-                             .a = factor(a.data, rows, shape.rows, shape.depth, batch, 0),
-                             .b = factor(b.data, cols, shape.cols, shape.depth, batch, 1),
+                             .a = factor(a.data<T>(), rows, shape.rows, shape.depth, batch, 0),
+                             .b = factor(b.data<T>(), cols, shape.cols, shape.depth, batch, 1),
                              .c = call.output.mutable_data<T>(),
                              .accumulate = call.accumulate,
                              .batch = batch,
@@ -123,13 +102,8 @@ void matmul_kernel(const KernelCall& call) {
     if (call.output.size() == 0) return;
     GemmShape shape{c[-2], c[-1], call.inputs[0]->shape()[-1]};
     shape.batches = call.output.size() / (shape.rows * shape.cols);
-    std::vector<Scratch> copies;
-    const auto view_of = [&](const Tensor& x) {
-      const View<T> view{x.data<T>(), x.shape(), x.strides()};
-      return x.size() == 0 || runs_along_an_axis(view) ? view : row_major_copy(view, copies);
-    };
-    const View<T> a = view_of(*call.inputs[0]), b = view_of(*call.inputs[1]);
-    multiply(shape, a, b, call);
+    const auto regular = [](const Tensor& x) { return x.size() == 0 || runs_along_an_axis(x) ? x : row_major_copy(x); };
+    multiply<T>(shape, regular(*call.inputs[0]), regular(*call.inputs[1]), call);
   });
 }
 

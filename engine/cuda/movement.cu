@@ -4,6 +4,7 @@
 // time. Where the target is contiguous along one axis and the source along another, tiles of 32 x 32 elements go through
 // shared memory, so that both sides are read and written along their own contiguous axis. Otherwise a thread moves an
 // element and neighbouring threads have neighbouring targets. Elements are moved as bits of 4 or 8 bytes.
+#include <limits>
 #include <optional>
 
 #include "engine/cuda/kernels.h"
@@ -177,23 +178,13 @@ PadWalk make_pad_walk(const Tensor& x, const KernelCall& call) {
 
 // -- cast --
 
-// Towards zero for integers; numbers beyond their range become the nearest end of it, and NaN becomes 0.
-template <class To, class From>
-__device__ __forceinline__ To convert(From x) {
-  if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
-    constexpr From limit = From(9223372036854775808.0);  // 2^63
-    constexpr To largest = 9223372036854775807;
-    if (!(x >= -limit)) return x != x ? To(0) : -largest - 1;
-    if (x >= limit) return largest;
-  }
-  return static_cast<To>(x);
-}
+#include "engine/ops/convert-inl.h"
 
 template <class To, class From>
 __global__ void convert_elements(To* to, const From* from, Walk<1> walk, std::int64_t count) {
 #pragma unroll 4
   for (std::int64_t i = thread_in_grid(); i < count; i += threads_in_grid())
-    to[i] = convert<To>(from[walk.offsets(i).of[0]]);
+    to[i] = Convert<To>()(from[walk.offsets(i).of[0]]);
 }
 
 }  // namespace

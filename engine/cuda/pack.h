@@ -6,13 +6,16 @@
 #include "engine/cuda/device.h"
 #include "engine/shape.h"
 
+// What texts shared with the CPU (engine/ops/*-inl.h) call a function for inlining.
+#define BRENIER_INLINE __device__ __forceinline__
+
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
+// The widest access is 16 bytes; a longer pack takes several.
 template <class T, int W>
-struct alignas(sizeof(T) * W) Pack {
+struct alignas(sizeof(T) * W < 16 ? sizeof(T) * W : 16) Pack {
   T value[W];
 };
-// The widest access is 16 bytes.
 template <class T>
 inline constexpr int kPackWidth = static_cast<int>(16 / sizeof(T));
 
@@ -28,7 +31,7 @@ __device__ __forceinline__ void store_pack(T* to, const Pack<T, W>& pack) {
 // The host's question whether packs may be read at multiples of W from here.
 template <class T, int W>
 bool holds_packs(const T* data) {
-  return reinterpret_cast<std::uintptr_t>(data) % sizeof(Pack<T, W>) == 0;
+  return reinterpret_cast<std::uintptr_t>(data) % alignof(Pack<T, W>) == 0;
 }
 
 // Kernels on one axis step through their work by the grid.

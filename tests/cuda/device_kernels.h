@@ -9,11 +9,7 @@
 #include "tests/support/message_of.h"
 #include "tests/support/sampler.h"
 
-namespace brenier::BRENIER_CUDA_NAMESPACE {
-
-const Backend& backend();
-
-namespace testing {
+namespace brenier::BRENIER_CUDA_NAMESPACE::testing {
 
 using brenier::testing::epsilon;
 using brenier::testing::lacks;
@@ -73,5 +69,4 @@ inline Attributes axes_of(const Axes& axes, std::int64_t count = 0) {
 
 inline constexpr DType kAllTypes[] = {DType::Float32, DType::Float64, DType::Int64};
 
-}  // namespace testing
-}  // namespace brenier::BRENIER_CUDA_NAMESPACE
+}  // namespace brenier::BRENIER_CUDA_NAMESPACE::testing
