@@ -8,9 +8,11 @@ namespace brenier::BRENIER_CUDA_NAMESPACE {
 
 namespace {
 
-// Neighbours in memory along one of the two axes of a matrix, which may have a single line.
+// Neighbours in memory along one of the two axes of a matrix, or a single line. Single rows of a batch may yet become
+// the rows of one matrix, so for them only the other axis counts.
 bool runs_along_an_axis(const Tensor& x) {
-  return x.strides()[-1] == 1 || x.strides()[-2] == 1 || x.shape()[-1] == 1 || x.shape()[-2] == 1;
+  if (x.strides()[-1] == 1 || x.shape()[-1] == 1) return true;
+  return x.shape()[-2] == 1 ? x.rank() == 2 : x.strides()[-2] == 1;
 }
 
 Tensor row_major_copy(const Tensor& x) {
