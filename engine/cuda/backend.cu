@@ -45,6 +45,18 @@ std::array<Kernel, kOpCount> kernel_table() {
   set(OpCode::Max, max_kernel);
   set(OpCode::ArgMax, argmax_kernel);
   set(OpCode::MatMul, matmul_kernel);
+  set(OpCode::Cholesky, cholesky_kernel);
+  set(OpCode::TriangularSolve, triangular_solve_kernel);
+  set(OpCode::SpdSolve, spd_solve_kernel);
+  set(OpCode::SpdInverse, spd_inverse_kernel);
+  set(OpCode::SpdLogdet, spd_logdet_kernel);
+  set(OpCode::LuFactor, lu_factor_kernel);
+  set(OpCode::LuSolve, lu_solve_kernel);
+  set(OpCode::LuInverse, lu_inverse_kernel);
+  set(OpCode::LuLogdet, lu_logdet_kernel);
+  set(OpCode::LuSign, lu_sign_kernel);
+  set(OpCode::SymmetricEigen, symmetric_eigen_kernel);
+  set(OpCode::TridiagonalEigen, tridiagonal_eigen_kernel);
   set(OpCode::Gather, gather_kernel);
   set(OpCode::ScatterAdd, scatter_add_kernel);
   set(OpCode::TakeAlong, take_along_kernel);

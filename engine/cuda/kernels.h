@@ -94,6 +94,14 @@ inline Strides broadcast_strides(const Tensor& x, const Shape& shape) {
   return strides;
 }
 
+// Of matrices: strides of the leading axes, `rank` of them in the result.
+inline Strides batch_strides(const Tensor& x, int rank) {
+  Strides strides = Dims::filled(rank, 0);
+  for (int d = 1; d <= x.rank() - 2; ++d)
+    if (x.shape()[-d - 2] != 1) strides[-d] = x.strides()[-d - 2];
+  return strides;
+}
+
 const Backend& backend();  // backend.cu
 
 // Elementwise operations and groups of them: fused.cu.
@@ -114,6 +122,19 @@ void max_kernel(const KernelCall& call);
 void argmax_kernel(const KernelCall& call);
 
 void matmul_kernel(const KernelCall& call);  // matmul.cu
+
+void cholesky_kernel(const KernelCall& call);  // linalg.cu
+void triangular_solve_kernel(const KernelCall& call);
+void spd_solve_kernel(const KernelCall& call);
+void spd_inverse_kernel(const KernelCall& call);
+void lu_factor_kernel(const KernelCall& call);
+void lu_solve_kernel(const KernelCall& call);
+void lu_inverse_kernel(const KernelCall& call);
+void symmetric_eigen_kernel(const KernelCall& call);
+void spd_logdet_kernel(const KernelCall& call);  // linalg_numbers.cu
+void lu_logdet_kernel(const KernelCall& call);
+void lu_sign_kernel(const KernelCall& call);
+void tridiagonal_eigen_kernel(const KernelCall& call);
 
 void gather_kernel(const KernelCall& call);  // index.cu
 void scatter_add_kernel(const KernelCall& call);

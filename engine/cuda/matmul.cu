@@ -26,14 +26,6 @@ Tensor row_major_copy(const Tensor& x) {
   return copy;
 }
 
-// Strides of the leading axes against those of the result.
-Strides batch_strides(const Tensor& x, int rank) {
-  Strides strides = Dims::filled(rank, 0);
-  for (int d = 1; d <= x.rank() - 2; ++d)
-    if (x.shape()[-d - 2] != 1) strides[-d] = x.strides()[-d - 2];
-  return strides;
-}
-
 struct Matrix {
   std::int64_t side_stride, depth_stride;
 };
