@@ -1,5 +1,6 @@
 // Factorisations, substitutions and eigenvalues of one matrix, by a team (matrix_team.h). All threads of the team call
-// with the same arguments, and what they read has been written before a barrier; so has what they leave.
+// with the same arguments, and what they read has been written before a barrier. The results of cholesky(), jacobi_eigen()
+// and tridiagonal_eigen() are to be read after one; the others end with a barrier.
 //
 // References: Golub & Van Loan, Matrix Computations, 4th ed. (2013): algorithms 4.2.1 (Cholesky), 3.4.1 (LU with
 // partial pivoting), section 8.5 (Jacobi, with the parallel ordering of 8.5.5), section 8.3 (implicit QL); Golub &
@@ -32,7 +33,6 @@ __device__ void cholesky(const Entries<T>& a, int n) {
     const T pivot = a(j, j);
     a(j, j) = pivot > 0 ? std::sqrt(pivot) : std::numeric_limits<T>::quiet_NaN();
   });
-  Team::sync();
 }
 
 enum class Direction { Forward, Backward };
@@ -204,7 +204,6 @@ __device__ void pack_ascending(const EigenSpace<T>& s, int n, bool finite) {
   for_entries<Team>(n + 1, n, [&](int i, int j) {
     s.a(i, static_cast<int>(s.lists(0, j))) = i == 0 ? s.lists(1, j) : s.v(i - 1, j);
   });
-  Team::sync();
 }
 
 // Jacobi's rotations, n/2 of them at a time, in sweeps over all pairs until there is nothing to rotate. Leaves the
@@ -215,7 +214,6 @@ __device__ void jacobi_eigen(const EigenSpace<T>& s, int n) {
   const T negligible = size.largest * std::numeric_limits<T>::epsilon();
   const T off = size.finite ? T(0) : std::numeric_limits<T>::quiet_NaN();
   for_entries<Team>(n, n, [&](int i, int j) { s.v(i, j) = i == j ? 1 + off : off; });
-  Team::sync();
   constexpr int kMostSweeps = 30;
   const int rounds = size.finite ? n + n % 2 - 1 : 0;
   bool rotated = rounds > 0;
