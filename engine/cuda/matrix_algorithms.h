@@ -1,10 +1,9 @@
 // Factorisations, substitutions and eigenvalues of one matrix, by a team (matrix_team.h). All threads of the team call
-// with the same arguments, and what they read has been written before a barrier. The results of cholesky(), jacobi_eigen()
-// and tridiagonal_eigen() are to be read after one; the others end with a barrier.
+// with the same arguments, and what they read has been written before a barrier. The results of cholesky() and
+// jacobi_eigen() are to be read after one; the others end with a barrier.
 //
 // References: Golub & Van Loan, Matrix Computations, 4th ed. (2013): algorithms 4.2.1 (Cholesky), 3.4.1 (LU with
-// partial pivoting), section 8.5 (Jacobi, with the parallel ordering of 8.5.5), section 8.3 (implicit QL); Golub &
-// Welsch (1969) for the first components.
+// partial pivoting), section 8.5 (Jacobi, with the parallel ordering of 8.5.5).
 #pragma once
 
 #include "engine/cuda/matrix_team.h"
@@ -223,67 +222,6 @@ __device__ void jacobi_eigen(const EigenSpace<T>& s, int n) {
       if (jacobi_round<Team>(s, n, round, negligible)) rotated = true;
   }
   pack_ascending<Team>(s, n, size.finite);
-}
-
-// One step of implicit QL with Wilkinson's shift on rows l … end of a tridiagonal matrix, see tridiagonal_eigen().
-template <class T>
-__device__ void ql_step(const Entries<T>& t, int l, int end) {
-  const T half_gap = (t(0, l + 1) - t(0, l)) / (2 * t(1, l)), root = std::hypot(half_gap, T(1));
-  T g = t(0, end) - t(0, l) + t(1, l) / (half_gap + (half_gap < 0 ? -root : root));
-  T s = 1, c = 1, shift = 0;
-  for (int i = end - 1; i >= l; --i) {
-    const T f = s * t(1, i), b = c * t(1, i), r = std::hypot(f, g);
-    t(1, i + 1) = r;
-    if (r == 0) {  // the matrix falls apart here
-      t(0, i + 1) -= shift;
-      t(1, end) = 0;
-      return;
-    }
-    s = f / r;
-    c = g / r;
-    g = t(0, i + 1) - shift;
-    const T spread = (t(0, i) - g) * s + 2 * c * b;
-    shift = s * spread;
-    t(0, i + 1) = g + shift;
-    g = c * spread - b;
-    const T z = t(2, i + 1);
-    t(2, i + 1) = s * t(2, i) + c * z;
-    t(2, i) = c * t(2, i) - s * z;
-  }
-  t(0, l) -= shift;
-  t(1, l) = g;
-  t(1, end) = 0;
-}
-
-// The eigenvalues of a symmetric tridiagonal matrix and the first components of its eigenvectors, by one thread: rows of
-// t are the diagonal, the off-diagonal and the components.
-template <class T>
-__device__ void tridiagonal_eigen(const Entries<T>& t, int m) {
-  for (int i = 0; i < m; ++i) t(2, i) = i == 0;
-  t(1, m - 1) = 0;
-  for (int l = 0; l < m; ++l) {
-    constexpr int kMostSteps = 60;
-    for (int step = 0;; ++step) {
-      int end = l;
-      for (; end < m - 1; ++end)
-        if (std::fabs(t(1, end)) <=
-            std::numeric_limits<T>::epsilon() * (std::fabs(t(0, end)) + std::fabs(t(0, end + 1))))
-          break;
-      if (end == l || step == kMostSteps) break;
-      ql_step(t, l, end);
-    }
-  }
-  // Insertion: values ascend, and components are made >= 0.
-  for (int i = 0; i < m; ++i) {
-    const T value = t(0, i), component = std::fabs(t(2, i));
-    int place = i;
-    for (; place > 0 && t(0, place - 1) > value; --place) {
-      t(0, place) = t(0, place - 1);
-      t(2, place) = t(2, place - 1);
-    }
-    t(0, place) = value;
-    t(2, place) = component;
-  }
 }
 
 }  // namespace brenier::BRENIER_CUDA_NAMESPACE
