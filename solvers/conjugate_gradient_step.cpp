@@ -25,6 +25,13 @@ Tensor is_phase(const Tensor& phase, RowPhase which) { return equal(phase, stati
 Tensor as_phase(const Tensor& mask, RowPhase which) { return mask * static_cast<double>(which); }
 Tensor unless(const Tensor& mask) { return 1.0 - mask; }
 
+// How many iterations are run as they are before a program is made of them. It costs as much as 40 to 100 iterations of a
+// CPU and some 10 of a GPU, where launching is what takes time; for more than a few thousand numbers a CPU gains nothing.
+std::int64_t eager_calls(const Tensor& x) {
+  if (!x.backend().host_readable()) return 8;
+  return x.size() <= 4096 ? 64 : std::numeric_limits<std::int64_t>::max();
+}
+
 }  // namespace
 
 std::vector<Tensor*> CgState::parts() {
@@ -102,23 +109,23 @@ void update_direction(CgState& s, const Tensor& z) {
   s.rho = rho;
 }
 
+Program CgStepper::record(const std::vector<Tensor>& inputs, const Update& update) {
+  Tape tape({.recording_program = true});
+  CgState recorded;
+  const std::vector<Tensor*> parts = recorded.parts();
+  std::vector<Tensor> watched, outputs;
+  for (const Tensor& input : inputs) watched.push_back(tape.watch(input));
+  for (std::size_t i = 0; i < parts.size(); ++i) *parts[i] = watched[i + 1];
+  update(recorded, watched[0]);
+  for (Tensor* part : parts) outputs.push_back(part->recorded() ? *part : tape.constant(*part));
+  return compile(watched, outputs);
+}
+
 void CgStepper::run(Replay& replay, CgState& state, const Tensor& operand, const Update& update) {
-  // Making a program costs as much as some hundred small operations: wait until it is sure to be used, and do not for
-  // so little data that ... see compile_from.
-  constexpr std::int64_t kEagerCalls = 4;
-  if (replay.calls++ < kEagerCalls) return update(state, operand);
+  if (replay.calls++ < eager_calls(operand)) return update(state, operand);
   std::vector<Tensor> inputs{operand};
   for (Tensor* part : state.parts()) inputs.push_back(*part);
-  if (replay.calls == kEagerCalls + 1) {
-    Tape tape({.recording_program = true});
-    CgState recorded;
-    std::vector<Tensor> watched, outputs;
-    for (const Tensor& input : inputs) watched.push_back(tape.watch(input));
-    for (std::size_t i = 0; i < recorded.parts().size(); ++i) *recorded.parts()[i] = watched[i + 1];
-    update(recorded, watched[0]);
-    for (Tensor* part : recorded.parts()) outputs.push_back(part->recorded() ? *part : tape.constant(*part));
-    replay.program = compile(watched, outputs);
-  }
+  if (replay.calls == eager_calls(operand) + 1) replay.program = record(inputs, update);
   const std::vector<Tensor> results = replay.program(inputs);
   for (std::size_t i = 0; i < results.size(); ++i) *state.parts()[i] = results[i];
 }

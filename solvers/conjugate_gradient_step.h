@@ -53,6 +53,7 @@ class CgStepper {
     Program program;
     std::int64_t calls = 0;
   };
+  static Program record(const std::vector<Tensor>& inputs, const Update& update);
   void run(Replay& replay, CgState& state, const Tensor& operand, const Update& update);
   ConjugateGradientOptions options_;
   Shape shape_{};
