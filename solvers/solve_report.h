@@ -16,6 +16,7 @@ enum class SolveStatus {
   IterationLimit,      // stopped by the iteration limit
   IndefiniteOperator,  // a direction of non-positive curvature was met
   LineSearchFailed,    // no step gives a sufficient decrease, usually because rounding errors hide it
+  Stagnated,           // rounding errors keep the residual above the tolerance
   NotFinite            // the problem is not finite at its starting point
 };
 
@@ -29,6 +30,8 @@ inline const char* name_of(SolveStatus status) {
       return "indefinite operator";
     case SolveStatus::LineSearchFailed:
       return "line search failed";
+    case SolveStatus::Stagnated:
+      return "stagnated";
     case SolveStatus::NotFinite:
       return "not finite";
   }
