@@ -45,6 +45,7 @@ std::array<Kernel, kOpCount> kernel_table() {
   set(OpCode::Max, max_kernel);
   set(OpCode::ArgMax, argmax_kernel);
   set(OpCode::MatMul, matmul_kernel);
+  set(OpCode::LogMatVec, log_matvec_kernel);
   set(OpCode::Gather, gather_kernel);
   set(OpCode::ScatterAdd, scatter_add_kernel);
   set(OpCode::TakeAlong, take_along_kernel);

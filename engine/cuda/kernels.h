@@ -115,6 +115,8 @@ void argmax_kernel(const KernelCall& call);
 
 void matmul_kernel(const KernelCall& call);  // matmul.cu
 
+void log_matvec_kernel(const KernelCall& call);  // log_matvec.cu
+
 void gather_kernel(const KernelCall& call);  // index.cu
 void scatter_add_kernel(const KernelCall& call);
 void take_along_kernel(const KernelCall& call);
