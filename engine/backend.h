@@ -30,7 +30,7 @@ struct Attributes {
   Dims low{}, high{};            // slice: start and stop; pad: zeros before and after
   Dims step{};                   // slice: step; pad: 1 + zeros between neighbours
   std::int64_t count = 0;        // reshape: how many trailing axes are replaced; scatter: length of the target axis;
-                                 // gather: rank of the indices
+                                 // gather: rank of the indices; solves with a factor: which one, see engine/ops/
   bool keep_axes = false;        // reductions: leave length-1 axes behind
   DType dtype = DType::Float64;  // cast and random: type of the result
   std::uint64_t seed = 0;        // random

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "engine/ops.h"
+#include "engine/ops/bundle.h"
 #include "engine/str.h"
 #include "engine/tape.h"
 
@@ -11,25 +12,6 @@ namespace brenier {
 namespace {
 
 const Attributes no_attributes;
-
-// The bundle axis moved left of all axes of a result of the given rank: [k, n] becomes [k, 1, n].
-Tensor align_bundle(const Tensor& t, int bundle, int input_rank, int output_rank) {
-  if (!bundle || input_rank == output_rank) return t;
-  const Shape ones = Dims::filled(output_rank - input_rank, 1);
-  return reshape(t, t.shape().part(0, 1) + ones + t.shape().part(1, t.rank()));
-}
-
-// Sums a cotangent down to the shape of an input, keeping the bundle axis.
-Tensor sum_to_input(const Tensor& ct, int bundle, const Shape& shape) {
-  if (!bundle) return sum_to(ct, shape);
-  const Shape ones = Dims::filled(ct.rank() - 1 - shape.rank(), 1);
-  const Tensor summed = sum_to(ct, ct.shape().part(0, 1) + ones + shape);
-  return reshape(summed, ct.shape().part(0, 1) + shape);
-}
-
-Tensor spread_to_output(const Tensor& t, int bundle, const Shape& shape) {
-  return broadcast_to(t, bundle ? t.shape().part(0, 1) + shape : shape);
-}
 
 Tensor add_defined(const Tensor& a, const Tensor& b) {
   if (!a.defined()) return b;

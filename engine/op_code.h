@@ -6,6 +6,7 @@
 // The operations that are not elementwise over one or two arguments; those are listed in engine/ops/functors-inl.h.
 //   Input, Constant      leaves of a tape: a watched value; one used by a recorded operation without being recorded
 //   Permute … Reshape    views; Reshape copies where the strides demand it
+//   Cholesky … LuSign    factorisations and what is computed from them
 //   Custom               a user's own rule
 // clang-format off
 #define BRENIER_OTHER_OPS(X)                                                \
@@ -16,6 +17,9 @@
   X(Pad) X(Concat)                                                          \
   X(Gather) X(ScatterAdd) X(TakeAlong) X(ScatterAddAlong) X(ArgSort)        \
   X(RandomUniform) X(RandomNormal) X(RandomRademacher) X(RandomPermutation) \
+  X(Cholesky) X(TriangularSolve) X(SpdSolve) X(SpdInverse) X(SpdLogdet)     \
+  X(LuFactor) X(LuSolve) X(LuInverse) X(LuLogdet) X(LuSign)                 \
+  X(SymmetricEigen) X(TridiagonalEigen)                                     \
   X(Custom)
 // clang-format on
 

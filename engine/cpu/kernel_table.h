@@ -13,17 +13,21 @@
 
 namespace brenier::cpu {
 
+using KernelTable = std::array<Kernel, kOpCount>;
+
 struct Tables {
-  std::array<Kernel, kOpCount> kernels{};
+  KernelTable kernels{};
   TileTable tiles{};
   FactorPacking factor_packing{};
   std::vector<OpFamily> families{};
   ChainTable chains{};
 };
 
+// linear_algebra(): the kernels of engine/cpu/linalg/ alone, which are compiled in files of their own.
 #define BRENIER_DECLARE_TABLES(target) \
   namespace target {                   \
   Tables tables();                     \
+  KernelTable linear_algebra();        \
   }
 BRENIER_DECLARE_TABLES(scalar)
 #if BRENIER_X86

@@ -20,8 +20,8 @@
 #include "engine/cpu/random-inl.h"
 // clang-format on
 
-inline std::array<Kernel, kOpCount> kernel_table() {
-  std::array<Kernel, kOpCount> table{};
+inline KernelTable kernel_table() {
+  KernelTable table = linear_algebra();
   const auto set = [&](OpCode code, Kernel kernel) { table[static_cast<std::size_t>(code)] = kernel; };
 #define BRENIER_UNARY_ENTRY(name, code, text) set(OpCode::code, elementwise_kernel<code, 1>);
 #define BRENIER_BINARY_ENTRY(name, code, text) set(OpCode::code, elementwise_kernel<code, 2>);

@@ -34,7 +34,7 @@ void parallel_for(std::int64_t count, std::int64_t grain, const Body& body) {
 
 // Memory of the calling thread, aligned to 64 bytes and uninitialised. It grows to the largest size asked for and
 // stays, so a kernel that has run once allocates nothing. A second call with the same name returns the same memory.
-enum class Scratch { SharedPanels, OwnPanel, Result, Group, kCount };
+enum class Scratch { SharedPanels, OwnPanel, Result, Group, Factor, Reciprocals, kCount };
 void* scratch(Scratch name, std::size_t bytes);
 
 }  // namespace brenier::cpu

@@ -55,6 +55,7 @@ std::array<Kernel, kOpCount> kernel_table() {
   set(OpCode::RandomNormal, random_normal_kernel);
   set(OpCode::RandomRademacher, random_rademacher_kernel);
   set(OpCode::RandomPermutation, random_permutation_kernel);
+  add_linear_algebra(table);
   return table;
 }
 

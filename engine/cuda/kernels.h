@@ -124,6 +124,8 @@ void scatter_add_along_kernel(const KernelCall& call);
 
 void argsort_kernel(const KernelCall& call);  // sort.cu
 
+void add_linear_algebra(std::array<Kernel, kOpCount>& table);  // linalg.cu
+
 void random_uniform_kernel(const KernelCall& call);  // random.cu
 void random_normal_kernel(const KernelCall& call);
 void random_rademacher_kernel(const KernelCall& call);

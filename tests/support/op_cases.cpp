@@ -33,6 +33,14 @@ Argument including_zero(const Shape& shape, double low, double high) {
   return {.shape = shape, .sampling = Sampling::IncludingZero, .low = low, .high = high};
 }
 
+Argument spd(const Shape& shape, double low, double high) {
+  return {.shape = shape, .sampling = Sampling::Spd, .low = low, .high = high};
+}
+
+Argument invertible(const Shape& shape, double low, double high) {
+  return {.shape = shape, .sampling = Sampling::Invertible, .low = low, .high = high};
+}
+
 Argument given(const Shape& shape, std::vector<double> values) {
   return {.shape = shape, .sampling = Sampling::Given, .values = std::move(values)};
 }
@@ -54,6 +62,7 @@ const std::vector<OpCase>& op_cases() {
     add_matmul_cases(all);
     add_shape_cases(all);
     add_index_cases(all);
+    add_linalg_cases(all);
     add_other_cases(all);
     return all;
   }();
@@ -70,6 +79,10 @@ Tensor draw(const Argument& argument, Sampler& sampler) {
       return sampler.both_signs(argument.shape, argument.low, argument.high);
     case Sampling::Spaced:
       return sampler.spaced(argument.shape, argument.low, argument.high);
+    case Sampling::Spd:
+      return sampler.spd(argument.shape, argument.low, argument.high);
+    case Sampling::Invertible:
+      return flip(sampler.spd(argument.shape, argument.low, argument.high), {-2});
     case Sampling::Given:
       return tensor(argument.values, argument.shape);
     case Sampling::IncludingZero:

@@ -22,6 +22,8 @@ enum class Sampling {
   BothSigns,      // magnitude in [low, high), either sign
   Spaced,         // distinct, in [low, high)
   IncludingZero,  // uniform, but the first entry is 0
+  Spd,            // symmetric positive definite matrices with eigenvalues spread evenly over [low, high]
+  Invertible,     // the same with rows in another order
   Given           // the row's own values
 };
 
@@ -51,6 +53,8 @@ Argument uniform(const Shape& shape, double low = -2, double high = 2);
 Argument both_signs(const Shape& shape, double low, double high);
 Argument spaced(const Shape& shape, double low = -2, double high = 2);
 Argument including_zero(const Shape& shape, double low = -2, double high = 2);
+Argument spd(const Shape& shape, double low = 1, double high = 3);
+Argument invertible(const Shape& shape, double low = 1, double high = 3);
 Argument given(const Shape& shape, std::vector<double> values);
 Argument integers(const Shape& shape, std::vector<double> values);
 
@@ -75,6 +79,7 @@ void add_reduce_cases(std::vector<OpCase>& cases);
 void add_matmul_cases(std::vector<OpCase>& cases);
 void add_shape_cases(std::vector<OpCase>& cases);
 void add_index_cases(std::vector<OpCase>& cases);
+void add_linalg_cases(std::vector<OpCase>& cases);
 void add_other_cases(std::vector<OpCase>& cases);  // casts, constants, random numbers, custom rules, checkpoints
 
 // The arguments of a row, floating ones in the given dtype. The numbers are float32 numbers in either dtype, so that

@@ -16,6 +16,20 @@ Tensor filled(const Shape& shape, DType dtype, Draw&& draw) {
   return tensor(values, shape, dtype);
 }
 
+// H A H with the reflection H = I - 2 v v^T / v^T v, in place.
+void reflect_both_sides(std::vector<double>& a, const std::vector<double>& v) {
+  const std::size_t n = v.size();
+  const double length = std::inner_product(v.begin(), v.end(), v.begin(), 0.0);
+  for (bool columns : {false, true}) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto at = [&](std::size_t j) -> double& { return columns ? a[j * n + i] : a[i * n + j]; };
+      double inner = 0;
+      for (std::size_t j = 0; j < n; ++j) inner += at(j) * v[j];
+      for (std::size_t j = 0; j < n; ++j) at(j) -= 2 * inner / length * v[j];
+    }
+  }
+}
+
 }  // namespace
 
 double Sampler::number(double low, double high) {
@@ -47,6 +61,32 @@ Tensor Sampler::spaced(const Shape& shape, double low, double high, DType dtype)
     const double cell = static_cast<double>(order[next++]) + number(0.25, 0.75);
     return low + (high - low) * cell / static_cast<double>(order.size());
   });
+}
+
+Tensor Sampler::with_spectrum(const std::vector<double>& eigenvalues, DType dtype) {
+  const std::size_t n = eigenvalues.size();
+  std::vector<double> a(n * n, 0.0);
+  for (std::size_t i = 0; i < n; ++i) a[i * n + i] = eigenvalues[i];
+  for (int reflection = 0; reflection < 3 && n > 1; ++reflection) {
+    std::vector<double> v(n);
+    for (double& entry : v) entry = number(-1, 1);
+    reflect_both_sides(a, v);
+  }
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < i; ++j) a[i * n + j] = a[j * n + i];
+  return tensor(a, {static_cast<std::int64_t>(n), static_cast<std::int64_t>(n)}, dtype);
+}
+
+Tensor Sampler::spd(const Shape& shape, double low, double high, DType dtype) {
+  const auto n = static_cast<std::size_t>(shape[-1]);
+  std::vector<double> eigenvalues(n, low), all;
+  for (std::size_t i = 0; i < n && n > 1; ++i)
+    eigenvalues[i] = low + (high - low) * static_cast<double>(i) / static_cast<double>(n - 1);
+  for (std::int64_t batch = element_count(shape.part(0, shape.rank() - 2)); batch > 0; --batch) {
+    const std::vector<double> one = with_spectrum(eigenvalues).to_vector<double>();
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  return tensor(all, shape, dtype);
 }
 
 }  // namespace brenier::testing

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <random>
+#include <vector>
 
 #include "engine/tensor.h"
 
@@ -23,6 +24,10 @@ class Sampler {
   Tensor both_signs(const Shape& shape, double low, double high, DType dtype = DType::Float64);
   // Distinct entries at least (high - low)/(2 size) apart, in random order: nothing near a tie.
   Tensor spaced(const Shape& shape, double low, double high, DType dtype = DType::Float64);
+  // Symmetric matrices [..., n, n] with random eigenvectors and eigenvalues spread evenly over [low, high], ends included.
+  Tensor spd(const Shape& shape, double low, double high, DType dtype = DType::Float64);
+  // With the given eigenvalues.
+  Tensor with_spectrum(const std::vector<double>& eigenvalues, DType dtype = DType::Float64);
   // A direction to differentiate along: every entry has magnitude in [0.5, 1), so that none hides its derivative.
   Tensor direction(const Shape& shape, DType dtype = DType::Float64) { return both_signs(shape, 0.5, 1, dtype); }
 
