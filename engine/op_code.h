@@ -12,7 +12,7 @@
 #define BRENIER_OTHER_OPS(X)                                                \
   X(Input) X(Constant)                                                      \
   X(Where) X(Cast) X(StopGradient)                                          \
-  X(Sum) X(Max) X(ArgMax) X(MatMul)                                         \
+  X(Sum) X(Max) X(ArgMax) X(MatMul) X(LogMatVec)                            \
   X(Permute) X(Broadcast) X(Slice) X(Flip) X(Reshape)                       \
   X(Pad) X(Concat)                                                          \
   X(Gather) X(ScatterAdd) X(TakeAlong) X(ScatterAddAlong) X(ArgSort)        \

@@ -68,6 +68,11 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 // Matrix products. [..., m, k] · [..., k, n] -> [..., m, n] with broadcast leading axes; a vector counts as one row
 // (left) or one column (right). Transposed arguments are read in place.
 Tensor matmul(const Tensor& a, const Tensor& b);
+// ln sum_j e^(scale a[i, j] + v[j]): the product with a matrix and a vector given by their logarithms, without overflow.
+// [..., n, m], [..., m] -> [..., n] with broadcast leading axes; the scale is one number. Its derivatives make matrices of
+// the size of a, its value does not.
+Tensor log_matvec(const Tensor& a, const Tensor& v, const Tensor& scale);
+Tensor log_matvec(const Tensor& a, const Tensor& v, double scale = 1);
 Tensor dot(const Tensor& a, const Tensor& b);    // sum of products over everything; scalar
 Tensor outer(const Tensor& a, const Tensor& b);  // [m], [n] -> [m, n]
 

@@ -54,6 +54,14 @@ std::vector<NamedParameter> parameters_of(Model model) {
   return result;
 }
 
+// The same without names.
+template <HasParameters Model>
+std::vector<Tensor> parameter_values(const Model& model) {
+  std::vector<Tensor> values;
+  for (const NamedParameter& parameter : parameters_of(model)) values.push_back(parameter.value);
+  return values;
+}
+
 // The same model with other parameter values, given in visiting order.
 template <HasParameters Model>
 Model with_parameters(Model model, const std::vector<Tensor>& values) {

@@ -82,6 +82,8 @@ class Tape {
     std::int32_t outer_label_;
   };
 
+  bool recording_program() const { return options_.recording_program; }
+
   // For sweeps, printers and passes.
   std::int32_t size() const { return static_cast<std::int32_t>(nodes_.size()); }
   const Node& node(std::int32_t slot) const { return nodes_[static_cast<std::size_t>(slot)]; }

@@ -1,6 +1,8 @@
-// Stochastic gradient descent with heavy-ball momentum (Polyak 1964): with g the gradient,
+// Stochastic gradient descent with heavy-ball momentum (Polyak 1964), or Nesterov's: with g the gradient,
 //
-//   v ← μ v + g        θ ← θ - α v
+//   v ← μ v + g        θ ← θ - α v                 momentum
+//                      θ ← θ - α (g + μ v)         Nesterov (1983), in the form of Sutskever et al. (2013) as gradients at
+//                                                  the shifted point, which is what PyTorch computes
 //
 // μ = 0 is plain gradient descent. One optimiser serves one model.
 #pragma once
@@ -15,6 +17,7 @@ namespace brenier {
 struct Sgd {
   double learning_rate = 1e-2;  // α; may be changed between steps
   double momentum = 0;          // μ in [0, 1)
+  bool nesterov = false;
 
   std::int64_t steps = 0;
   Moments velocity{};
@@ -22,26 +25,18 @@ struct Sgd {
   // One step. Throws std::invalid_argument if a gradient does not have its parameter's shape and dtype.
   template <HasParameters Model>
   void step(Model& model, const Model& gradients) {
-    ++steps;
-    update_parameters("Sgd", model, gradients,
-                      [&](std::size_t i, const std::string& name, Tensor& parameter, const Tensor& gradient) {
-                        Tensor& v = velocity.at(i, name, parameter);
-                        v = momentum * v + gradient;
-                        parameter = parameter - learning_rate * v;
-                      });
+    step_model("Sgd", *this, {&velocity}, model, gradients);
   }
 
+  // What a step computes, in operations (solvers/moments.h). State: steps, velocities.
+  OptimiserStep update(const TensorList& parameters, const TensorList& gradients, const TensorList& state,
+                       const Tensor& rate) const;
+  TensorList initial_state(const TensorList& parameters) const { return initial_optimiser_state(parameters, 1); }
+
   // Everything but the options. Names: "steps" (int64 [1]), "velocity.PARAMETER".
-  std::vector<NamedParameter> state() const {
-    std::vector<NamedParameter> result{{"steps", index_tensor({steps})}};
-    velocity.save("velocity", result);
-    return result;
-  }
+  std::vector<NamedParameter> state() const;
   // Takes what state() gave; throws std::invalid_argument if "steps" is missing.
-  void load(const std::vector<NamedParameter>& state) {
-    steps = load_step_count("Sgd", state);
-    velocity.load("velocity", state);
-  }
+  void load(const std::vector<NamedParameter>& state);
 };
 
 }  // namespace brenier

@@ -27,13 +27,6 @@ Model with_formula_parameters(Model model) {
   return model;
 }
 
-template <HasParameters Model>
-Tensors parameter_values(const Model& model) {
-  Tensors values;
-  for (const NamedParameter& parameter : parameters_of(model)) values.push_back(parameter.value);
-  return values;
-}
-
 // Evaluates the formula on constants.
 Prepared evaluated(const Formula& formula, const Tensors& inputs);
 // The same with the inputs on a tape of its own for each call.

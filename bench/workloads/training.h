@@ -49,28 +49,26 @@ Prepared train_eagerly(const Training<Model>& training) {
   return prepared_training(start, 0);
 }
 
-// Adam as recorded operations: state is the number of steps [1], then parameters, means and mean squares; returns the
-// same after one more step. solvers/adam.h has the formula.
-Tensors adam_step(const Tensors& state, const Tensors& gradients, double learning_rate);
-
 template <class Model>
 Prepared train_compiled(const Training<Model>& training) {
-  Tensors state{zeros({1}, DType::Float32)};
-  for (const Tensor& value : parameter_values(training.model)) state.push_back(value);
-  const std::size_t parameters = state.size() - 1;
-  for (std::size_t i = 0; i < 2 * parameters; ++i)
-    state.push_back(zeros(state[1 + i % parameters].shape(), DType::Float32));
+  const Adam adam{.learning_rate = training.learning_rate};
+  const Tensors parameters = parameter_values(training.model);
+  Tensors state = parameters;
+  for (const Tensor& value : adam.initial_state(parameters)) state.push_back(value);
 
   Tape tape({.recording_program = true});
   Tensors inputs, data;
   for (const Tensor& value : training.data) inputs.push_back(tape.watch(value));
   data = inputs;
   for (const Tensor& value : state) inputs.push_back(tape.watch(value));
-  const auto recorded_state = inputs.begin() + static_cast<std::ptrdiff_t>(data.size());
-  const Tensors values(recorded_state + 1, recorded_state + 1 + static_cast<std::ptrdiff_t>(parameters));
+  const auto values_begin = inputs.begin() + static_cast<std::ptrdiff_t>(data.size());
+  const auto state_begin = values_begin + static_cast<std::ptrdiff_t>(parameters.size());
+  const Tensors values(values_begin, state_begin);
   Tensors outputs{training.loss(with_parameters(training.model, values), data)};
-  const Tensors updated = adam_step({recorded_state, inputs.end()}, grad(outputs[0], values), training.learning_rate);
-  outputs.insert(outputs.end(), updated.begin(), updated.end());
+  const OptimiserStep next = adam.update(values, grad(outputs[0], values), {state_begin, inputs.end()},
+                                         tensor(adam.learning_rate, DType::Float32));
+  outputs.insert(outputs.end(), next.parameters.begin(), next.parameters.end());
+  outputs.insert(outputs.end(), next.state.begin(), next.state.end());
   const Program program = compile(inputs, outputs);
 
   state.insert(state.begin(), training.data.begin(), training.data.end());

@@ -15,6 +15,7 @@
 #include "engine/cpu/gemm_product-inl.h"
 #include "engine/cpu/gemm_narrow-inl.h"
 #include "engine/cpu/matmul-inl.h"
+#include "engine/cpu/log_matvec-inl.h"
 #include "engine/cpu/index-inl.h"
 #include "engine/cpu/random-inl.h"
 // clang-format on
@@ -34,6 +35,7 @@ inline KernelTable kernel_table() {
   set(OpCode::Max, max_kernel);
   set(OpCode::ArgMax, argmax_kernel);
   set(OpCode::MatMul, matmul_kernel);
+  set(OpCode::LogMatVec, log_matvec_kernel);
   set(OpCode::Reshape, reshape_kernel);
   set(OpCode::Pad, pad_kernel);
   set(OpCode::Concat, concat_kernel);

@@ -57,6 +57,7 @@ std::array<Kernel, kOpCount> kernel_table() {
   set(OpCode::LuSign, lu_sign_kernel);
   set(OpCode::SymmetricEigen, symmetric_eigen_kernel);
   set(OpCode::TridiagonalEigen, tridiagonal_eigen_kernel);
+  set(OpCode::LogMatVec, log_matvec_kernel);
   set(OpCode::Gather, gather_kernel);
   set(OpCode::ScatterAdd, scatter_add_kernel);
   set(OpCode::TakeAlong, take_along_kernel);

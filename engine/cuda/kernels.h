@@ -135,6 +135,7 @@ void spd_logdet_kernel(const KernelCall& call);  // linalg_numbers.cu
 void lu_logdet_kernel(const KernelCall& call);
 void lu_sign_kernel(const KernelCall& call);
 void tridiagonal_eigen_kernel(const KernelCall& call);
+void log_matvec_kernel(const KernelCall& call);  // log_matvec.cu
 
 void gather_kernel(const KernelCall& call);  // index.cu
 void scatter_add_kernel(const KernelCall& call);

@@ -90,6 +90,26 @@ void add_others(std::vector<OpCase>& cases) {
   cases.push_back(product_case("outer with an empty factor", outer, uniform({0}), uniform({3})));
 }
 
+// Matrix, vector and scale; the scale may be held.
+void add_log_matvec(std::vector<OpCase>& cases) {
+  const auto add = [&](const char* name, Argument a, Argument v, Argument scale, int order = 2) {
+    cases.push_back({.name = name,
+                     .function = [](const std::vector<Tensor>& x) { return log_matvec(x[0], x[1], x[2]); },
+                     .arguments = {std::move(a), std::move(v), std::move(scale)},
+                     .order = order});
+  };
+  const Argument scale = uniform({}, 0.5, 1.5);
+  add("log_matvec", uniform({2, 3}), uniform({3}), scale);
+  add("log_matvec with a fixed scale", uniform({3, 2}), uniform({2}), scale.held(), 3);
+  add("log_matvec of batches", uniform({2, 2, 3}), uniform({2, 3}), scale);
+  add("log_matvec of a batch and a vector", uniform({2, 2, 3}), uniform({3}), scale);
+  add("log_matvec of a matrix and a batch", uniform({2, 3}), uniform({2, 3}), scale, 1);
+  add("log_matvec of one column", uniform({3, 1}), uniform({1}), scale);
+  add("log_matvec without rows", uniform({0, 3}), uniform({3}), scale);
+  add("log_matvec of a long row", uniform({2, 35}), uniform({35}), scale, 1);
+  add("log_matvec of a transpose", uniform({2, 3}).in(Layout::Transposed), uniform({3}).in(Layout::Flipped), scale, 1);
+}
+
 }  // namespace
 
 void add_matmul_cases(std::vector<OpCase>& cases) {
@@ -97,6 +117,7 @@ void add_matmul_cases(std::vector<OpCase>& cases) {
   add_transposes(cases);
   add_layouts(cases);
   add_others(cases);
+  add_log_matvec(cases);
 }
 
 }  // namespace brenier::testing

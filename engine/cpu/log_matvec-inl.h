@@ -1,0 +1,122 @@
+// y_i = ln sum_j e^(s a_ij + v_j): one pass over each row of a, and nothing of the size of a is written.
+//
+// A row is cut into tiles. The exponents of a tile and the largest of them are computed first and stay in the L1 cache;
+// then its terms are added relative to the largest exponent so far, to which the sum of earlier tiles is rescaled
+// (Milakov & Gimelshein, Online normalizer calculation for softmax, 2018). Rows are shared among threads, and a result
+// depends on nothing but its row and the vector.
+
+inline constexpr std::int64_t kExponentTile = 1024;
+inline constexpr std::int64_t kExponentTerms = 16;  // what an element costs, in multiply-adds
+
+// e_j = scale a_j + v_j, and -infinity behind the last one up to a whole pack. Returns the largest. e may be a.
+template <class T>
+T fill_exponents(T* e, const T* a, const T* v, T scale, std::int64_t n) {
+  T largest = -std::numeric_limits<T>::infinity();
+  if constexpr (kPacksCompute<T>) {
+    constexpr std::int64_t lanes = kLanes<T>;
+    Pack<T> high[2] = {Pack<T>(largest), Pack<T>(largest)};
+    std::int64_t j = 0;
+    for (; j + 2 * lanes <= n; j += 2 * lanes) {
+      const Pack<T> x = fma(Pack<T>(scale), load(a + j), load(v + j));
+      const Pack<T> y = fma(Pack<T>(scale), load(a + j + lanes), load(v + j + lanes));
+      store(e + j, x);
+      store(e + j + lanes, y);
+      high[0] = max(high[0], x);
+      high[1] = max(high[1], y);
+    }
+    if (j + lanes <= n) {
+      const Pack<T> x = fma(Pack<T>(scale), load(a + j), load(v + j));
+      store(e + j, x);
+      high[0] = max(high[0], x);
+      j += lanes;
+    }
+    if (const auto rest = static_cast<int>(n - j); rest > 0) {
+      const Pack<T> x = fma(Pack<T>(scale), load_part(a + j, rest), load_part(v + j, rest));
+      store(e + j, Pack<T>(largest));
+      store_part(e + j, x, rest);
+      high[0] = max(high[0], load(e + j));
+    }
+    T lane[lanes];
+    store(lane, max(high[0], high[1]));
+    for (T x : lane) largest = max(largest, x);
+  } else {
+    for (std::int64_t j = 0; j < n; ++j) {
+      e[j] = mul_add(scale, a[j], v[j]);
+      largest = max(largest, e[j]);
+    }
+  }
+  return largest;
+}
+
+// The sum of e^(e_j - shift).
+template <class T>
+T sum_of_exponentials(const T* e, T shift, std::int64_t n) {
+  if constexpr (kPacksCompute<T>) {
+    Pack<T> sum(T(0));
+    for (std::int64_t j = 0; j < n; j += kLanes<T>) sum += exp(load(e + j) - Pack<T>(shift));
+    T lane[kLanes<T>];
+    store(lane, sum);
+    return reduce_lanes_to_one<Summation>(lane, kLanes<T>);
+  } else {
+    T sum = 0;
+    for (std::int64_t j = 0; j < n; ++j) sum += exp(e[j] - shift);
+    return sum;
+  }
+}
+
+// sum e^shift = the terms so far. An infinite exponent makes the sum 0 or infinite by itself, and NaN passes through it.
+template <class T>
+struct RunningSum {
+  T largest = -std::numeric_limits<T>::infinity(), shift = 0, sum = 0;
+
+  void add_tile(const T* e, T largest_here, std::int64_t n) {
+    const T before = shift;
+    largest = max(largest, largest_here);
+    shift = std::isfinite(largest) ? largest : T(0);
+    if (sum != T(0)) sum *= exp(before - shift);
+    sum += sum_of_exponentials(e, shift, n);
+  }
+  T logarithm() const { return log(sum) + shift; }
+};
+
+// One row of a, whose entries are `stride` apart.
+template <class T>
+T log_sum_of_row(const T* a, std::int64_t stride, const T* v, T scale, std::int64_t n) {
+  alignas(64) T e[kExponentTile];
+  RunningSum<T> running;
+  for (std::int64_t j = 0; j < n; j += kExponentTile) {
+    const std::int64_t count = std::min(n - j, kExponentTile);
+    const T* tile = a + j * stride;
+    if (stride != 1) {
+      for (std::int64_t i = 0; i < count; ++i) e[i] = tile[i * stride];
+      tile = e;
+    }
+    running.add_tile(e, fill_exponents(e, tile, v + j, scale, count), count);
+  }
+  return running.logarithm();
+}
+
+template <class T>
+void log_matvec(const KernelCall& call) {
+  const Tensor &a = *call.inputs[0], &v = *call.inputs[1];
+  const std::int64_t rows = a.shape()[-2], n = a.shape()[-1], v_stride = v.strides()[-1];
+  const T scale = *call.inputs[2]->data<T>();
+  T* out = call.output.mutable_data<T>();
+  std::vector<T> collected(v_stride == 1 ? 0 : static_cast<std::size_t>(n));
+  const Walk<2> batch = make_walk<2>(a.shape().part(0, a.rank() - 2),
+                                     {a.strides().part(0, a.rank() - 2), v.strides().part(0, v.rank() - 1)});
+  for_each_element(batch, [&](const Offsets<2>& offset) {
+    const T *matrix = a.data<T>() + offset[0], *vector = v.data<T>() + offset[1];
+    for (std::size_t j = 0; j < collected.size(); ++j) collected[j] = vector[static_cast<std::int64_t>(j) * v_stride];
+    if (!collected.empty()) vector = collected.data();
+    parallel_for(rows, steps_per_piece(rows, n * kExponentTerms), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        out[i] = log_sum_of_row(matrix + i * a.strides()[-2], a.strides()[-1], vector, scale, n);
+    });
+    out += rows;
+  });
+}
+
+inline void log_matvec_kernel(const KernelCall& call) {
+  for_floating("log_matvec", call.output.dtype(), [&](auto type) { log_matvec<typename decltype(type)::type>(call); });
+}
