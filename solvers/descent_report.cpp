@@ -57,16 +57,14 @@ bool is_larger(double a, double b) { return std::isnan(a) ? !std::isnan(b) : a >
 
 RowOutcome outcome(const DescentRow& row) {
   return {row.status.value_or(SolveStatus::IterationLimit), row.iterations,
-          all_finite(row.gradient) ? max_norm(row.gradient) : std::nan("")};
+          std::isfinite(row.value) && all_finite(row.gradient) ? max_norm(row.gradient) : std::nan("")};
 }
 
-std::string summary(std::span<const DescentRow> rows, const DescentRow& worst, const SolveReport& report,
-                    const DescentOptions& options) {
-  if (report.converged())
-    return str("all ", rows.size(), " rows converged, after at most ", report.iterations,
-               " iterations, max |g| = ", report.residual_norm);
+std::string summary(std::span<const DescentRow> rows, const DescentRow& worst, const DescentOptions& options) {
   const auto open = std::count_if(rows.begin(), rows.end(), [](const DescentRow& row) { return severity(row) > 0; });
-  return str(open, " of ", rows.size(), " rows did not converge; row ", worst.index, ": ", sentence(worst, options));
+  const std::string count =
+      open > 0 ? str(open, " of ", rows.size(), " rows did not converge") : str("all ", rows.size(), " rows converged");
+  return str(count, "; row ", worst.index, ": ", sentence(worst, options));
 }
 
 }  // namespace
@@ -92,7 +90,7 @@ SolveReport descent_report(std::span<const DescentRow> rows, const DescentOption
     if (is_worse) worst = &row;
   }
   if (worst) report.status = *worst->status;
-  report.message = options.solver + ": " + (worst ? summary(rows, *worst, report, options) : "no rows, nothing to do");
+  report.message = options.solver + ": " + (worst ? summary(rows, *worst, options) : "no rows, nothing to do");
   return report;
 }
 

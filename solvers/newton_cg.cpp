@@ -43,7 +43,7 @@ struct InnerSolve {
     ++products;
     const Vector hd(product, product + search.size());
     const double curvature = inner_product(search, hd);
-    if (!(curvature > 0)) return give_up();
+    if (!(curvature > 0)) return give_up(-curvature);
     const double alpha = squared / curvature;
     add_scaled(z, alpha, search);
     add_scaled(residual, alpha, hd);
@@ -53,14 +53,15 @@ struct InnerSolve {
     squared = next;
     done = std::sqrt(squared) <= tolerance;
   }
-  // What there is, or -g, scaled like a first step, where there is nothing.
-  void give_up() {
+  // What there is; where there is nothing, -g, as long as the step to a minimum if the curvature had the other sign.
+  void give_up(double negative_curvature = 0) {
     done = true;
     if (products > 1) return;
     z = search;
     double one_norm = 0;
     for (double component : z) one_norm += std::abs(component);
-    row->first_step = std::min(1.0, 1 / one_norm);
+    const double length = squared / negative_curvature;
+    row->first_step = std::isfinite(length) ? length : std::min(1.0, 1 / one_norm);
   }
 };
 
