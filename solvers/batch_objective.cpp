@@ -37,16 +37,25 @@ LinearOperator hessian_at(const std::vector<Tensor>& data, const BatchObjective:
           [=](const Tensor& some) { return hessian_at(data, potential, gather(x, some, 0), gather(rows, some, 0)); }};
 }
 
+ValueAndGradient recorded_at(const BatchObjective::PotentialOfData& potential, const Tensor& x,
+                             const std::vector<Tensor>& data) {
+  Tape tape;
+  const auto [value, gradient] = value_and_gradient(potential, tape.watch(x), data);
+  return {value.detached(), gradient.detached()};
+}
+
+}  // namespace
+
+// One program for each number of rows and dtype.
 class ProgramsByRows {
  public:
-  ProgramsByRows(BatchObjective::PotentialOfData potential, std::vector<Tensor> data)
-      : potential_(std::move(potential)), data_(std::move(data)) {}
+  explicit ProgramsByRows(BatchObjective::PotentialOfData potential) : potential_(std::move(potential)) {}
 
-  ValueAndGradient operator()(const Tensor& x, const Tensor& rows) {
+  ValueAndGradient operator()(const Tensor& x, const std::vector<Tensor>& data, const Tensor& rows) {
     const std::int64_t m = x.dim(0);
     const auto count = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(m)));
     std::vector<Tensor> inputs{filled_up(x, count)};
-    for (const Tensor& part : gather_rows(data_, filled_up(rows, count))) inputs.push_back(part);
+    for (const Tensor& part : gather_rows(data, filled_up(rows, count))) inputs.push_back(part);
     const std::vector<Tensor> results = program_for(inputs)(inputs);
     return {slice(results[0], 0, 0, m), slice(results[1], 0, 0, m)};
   }
@@ -66,11 +75,8 @@ class ProgramsByRows {
   }
 
   BatchObjective::PotentialOfData potential_;
-  std::vector<Tensor> data_;
   std::map<std::tuple<std::int64_t, std::int64_t, DType>, Program> programs_;
 };
-
-}  // namespace
 
 std::vector<Tensor> gather_rows(const std::vector<Tensor>& data, const Tensor& rows) {
   std::vector<Tensor> result;
@@ -87,30 +93,31 @@ ValueAndGradient value_and_gradient(const BatchObjective::PotentialOfData& poten
 BatchObjective::BatchObjective(std::vector<Tensor> data, PotentialOfData potential)
     : data_(std::move(data)), potential_(std::move(potential)) {
   for (const Tensor& part : data_)
-    if (part.rank() == 0 || part.dim(0) != data_[0].dim(0))
+    if (part.rank() == 0 || data_[0].rank() == 0 || part.dim(0) != data_[0].dim(0))
       throw std::invalid_argument(
           str("[BatchObjective] data of shapes ", data_[0].shape(), " and ", part.shape(), " differ in rows"));
-  evaluate_ = [data = data_, potential = potential_](const Tensor& x, const Tensor& rows) {
-    Tape tape;
-    const auto [value, gradient] = value_and_gradient(potential, tape.watch(x), gather_rows(data, rows));
-    return ValueAndGradient{value.detached(), gradient.detached()};
-  };
-  hessian_ = [data = data_, potential = potential_](const Tensor& x, const Tensor& rows) {
-    return hessian_at(data, potential, x, rows);
-  };
 }
 
 BatchObjective BatchObjective::compiled() const {
   if (!potential_)
     throw std::invalid_argument("[BatchObjective] compiled() needs an objective that is made from a potential");
   BatchObjective result = *this;
-  const auto programs = std::make_shared<ProgramsByRows>(potential_, data_);
-  result.evaluate_ = [programs](const Tensor& x, const Tensor& rows) { return (*programs)(x, rows); };
+  if (!result.programs_) result.programs_ = std::make_shared<ProgramsByRows>(potential_);
+  return result;
+}
+
+BatchObjective BatchObjective::with_data(std::vector<Tensor> data) const {
+  if (!potential_)
+    throw std::invalid_argument("[BatchObjective] with_data() needs an objective that is made from a potential");
+  BatchObjective result(std::move(data), potential_);
+  result.programs_ = programs_;
   return result;
 }
 
 ValueAndGradient BatchObjective::operator()(const Tensor& x, const Tensor& rows) const {
-  ValueAndGradient result = evaluate_(x, rows);
+  ValueAndGradient result = evaluate_   ? evaluate_(x, rows)
+                            : programs_ ? (*programs_)(x, data_, rows)
+                                        : recorded_at(potential_, x, gather_rows(data_, rows));
   if (result.value.shape() != Shape{x.dim(0)} || result.gradient.shape() != x.shape())
     throw std::invalid_argument(str("[BatchObjective] value ", result.value.shape(), " and gradient ",
                                     result.gradient.shape(), " for x ", x.shape()));
@@ -118,8 +125,9 @@ ValueAndGradient BatchObjective::operator()(const Tensor& x, const Tensor& rows)
 }
 
 LinearOperator BatchObjective::hessian(const Tensor& x, const Tensor& rows) const {
-  if (!hessian_) throw std::invalid_argument("[BatchObjective] an objective made by hand without a Hessian has none");
-  return hessian_(x, rows);
+  if (!has_hessian())
+    throw std::invalid_argument("[BatchObjective] an objective made by hand without a Hessian has none");
+  return hessian_ ? hessian_(x, rows) : hessian_at(data_, potential_, x, rows);
 }
 
 }  // namespace brenier

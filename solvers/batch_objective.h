@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -23,6 +24,8 @@ struct ValueAndGradient {
   Tensor value;     // [m]
   Tensor gradient;  // [m, n]
 };
+
+class ProgramsByRows;
 
 class BatchObjective {
  public:
@@ -49,11 +52,14 @@ class BatchObjective {
   // made by hand.
   BatchObjective compiled() const;
 
+  // The same function of other data, of any number of rows; shares programs too. Throws std::invalid_argument as above.
+  BatchObjective with_data(std::vector<Tensor> data) const;
+
   // Throws std::invalid_argument if what comes back has not the right shapes.
   ValueAndGradient operator()(const Tensor& x, const Tensor& rows) const;
   LinearOperator hessian(const Tensor& x, const Tensor& rows) const;
 
-  bool has_hessian() const { return static_cast<bool>(hessian_); }
+  bool has_hessian() const { return hessian_ || potential_; }
   // Null for an objective made by hand.
   const PotentialOfData& potential() const { return potential_; }
   const std::vector<Tensor>& data() const { return data_; }
@@ -61,8 +67,9 @@ class BatchObjective {
  private:
   std::vector<Tensor> data_{};
   PotentialOfData potential_{};
-  Evaluate evaluate_;
-  Hessian hessian_;
+  std::shared_ptr<ProgramsByRows> programs_{};  // null: recorded for every call
+  Evaluate evaluate_{};                         // of an objective made by hand, like hessian_
+  Hessian hessian_{};
 };
 
 // Rows of each tensor.
