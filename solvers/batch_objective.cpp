@@ -19,6 +19,14 @@ Tensor as_list(const Tensor& values, std::int64_t rows) {
   return values.rank() == 1 ? values : reshape(values, {rows});
 }
 
+// To a multiple of a quarter of the power of two below: four programs for every doubling, and at most a quarter of the
+// rows in vain.
+std::int64_t rounded_up(std::int64_t rows) {
+  const auto quarter =
+      static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(rows, 4))) / 4);
+  return (rows + quarter - 1) / quarter * quarter;
+}
+
 // `count` rows: those of x, and the last one repeated.
 Tensor filled_up(const Tensor& x, std::int64_t count) {
   if (x.dim(0) == count) return x;
@@ -52,8 +60,7 @@ class ProgramsByRows {
   explicit ProgramsByRows(BatchObjective::PotentialOfData potential) : potential_(std::move(potential)) {}
 
   ValueAndGradient operator()(const Tensor& x, const std::vector<Tensor>& data, const Tensor& rows) {
-    const std::int64_t m = x.dim(0);
-    const auto count = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(m)));
+    const std::int64_t m = x.dim(0), count = rounded_up(m);
     std::vector<Tensor> inputs{filled_up(x, count)};
     for (const Tensor& part : gather_rows(data, filled_up(rows, count))) inputs.push_back(part);
     const std::vector<Tensor> results = program_for(inputs)(inputs);

@@ -46,8 +46,8 @@ class BatchObjective {
   explicit BatchObjective(Evaluate evaluate, Hessian hessian = {})
       : evaluate_(std::move(evaluate)), hessian_(std::move(hessian)) {}
 
-  // The same, evaluated by programs: recorded and compiled once for every power of two up to the number of rows, to
-  // which fewer rows are filled up by repeating the last one. Pays where it is evaluated some dozens of times. Copies
+  // The same, evaluated by programs, recorded and compiled once for each of a few numbers of rows: other numbers are
+  // filled up, by at most a quarter, by repeating the last row. Pays where it is evaluated some dozens of times. Copies
   // share the programs, so one must not be used by two threads at a time. Throws std::invalid_argument for an objective
   // made by hand.
   BatchObjective compiled() const;

@@ -30,7 +30,7 @@ class LbfgsRule : public DirectionRule {
       DescentRow& row = *rows[i];
       const auto& own = pairs[static_cast<std::size_t>(row.index)];
       row.direction = two_loop_recursion(own, row.gradient);
-      row.first_step = own.empty() ? std::min(1.0, 1 / one_norm(row.gradient)) : 1.0;
+      row.first_step = own.empty() ? without_pairs(row) : 1.0;
     });
   }
   void moved(const DescentRow& row, Vector s, Vector y) override {
@@ -50,6 +50,9 @@ class LbfgsRule : public DirectionRule {
   std::vector<std::deque<CurvaturePair>> pairs;  // of each row, oldest first
 
  private:
+  double without_pairs(const DescentRow& row) const {
+    return options_.first_step > 0 ? options_.first_step : std::min(1.0, 1 / one_norm(row.gradient));
+  }
   const LbfgsOptions& options_;
 };
 

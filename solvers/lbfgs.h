@@ -35,6 +35,7 @@ struct LbfgsOptions {
   double relative_gradient_tolerance = 0;  // also converged when max |g| is at most this fraction of the first one
   double value_tolerance = 0;  // also converged when a step lowers f by at most this times max(|f|, |f₊|, 1); 0: never
   double value_rounding = 64;  // values closer than this many rounding errors of f count as equal
+  double first_step = 0;       // first trial along -g where there are no pairs; 0: min(1, 1/‖g‖₁)
 };
 
 // Each row of `start`, [rows, n], on its own; residual norms are max |g|. Throws std::invalid_argument for a start of
