@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "engine/backend.h"
 #include "engine/str.h"
 #include "solvers/descent.h"
 
@@ -16,13 +17,21 @@ void check(const Tensor& start, const DescentOptions& options) {
                                     "; it should be [rows, n] of floating-point numbers"));
 }
 
+template <class T>
+void copy_trials(std::span<DescentRow* const> rows, Tensor& to) {
+  const std::size_t n = rows[0]->x.size();
+  for_each_row(rows.size(), n, [&, begin = to.mutable_data<T>()](std::size_t i) {
+    std::transform(rows[i]->trial.x.begin(), rows[i]->trial.x.end(), begin + i * n,
+                   [](double component) { return static_cast<T>(component); });
+  });
+}
+
 // The trials of some rows as one tensor.
 Tensor gathered(std::span<DescentRow* const> rows, DType dtype) {
-  const std::size_t n = rows[0]->x.size();
-  Vector flat;
-  flat.reserve(rows.size() * n);
-  for (const DescentRow* row : rows) flat.insert(flat.end(), row->trial.x.begin(), row->trial.x.end());
-  return tensor(flat, {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(n)}, dtype);
+  const Shape shape{static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(rows[0]->x.size())};
+  Tensor result = Tensor::uninitialized(shape, dtype, cpu_backend());
+  dtype == DType::Float32 ? copy_trials<float>(rows, result) : copy_trials<double>(rows, result);
+  return result.to(default_backend());
 }
 
 Tensor indices_of(std::span<DescentRow* const> rows) {
@@ -31,15 +40,22 @@ Tensor indices_of(std::span<DescentRow* const> rows) {
   return index_tensor(indices, {static_cast<std::int64_t>(rows.size())});
 }
 
+template <class T>
+void copy_gradients(const Tensor& gradient, std::span<DescentRow* const> rows) {
+  const std::size_t n = rows[0]->x.size();
+  for_each_row(rows.size(), n, [&, begin = gradient.data<T>()](std::size_t i) {
+    rows[i]->trial.gradient.assign(begin + i * n, begin + (i + 1) * n);
+  });
+}
+
 void evaluate_trials(const BatchObjective& objective, std::span<DescentRow* const> rows, DType dtype) {
   const auto [value, gradient] = objective(gathered(rows, dtype), indices_of(rows));
-  const Vector values = value.to_vector<double>(), slopes = gradient.to_vector<double>();
-  const auto n = static_cast<std::ptrdiff_t>(rows[0]->x.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto begin = slopes.begin() + static_cast<std::ptrdiff_t>(i) * n;
-    rows[i]->trial.value = values[i];
-    rows[i]->trial.gradient.assign(begin, begin + n);
-  }
+  const Vector values = value.to_vector<double>();
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i]->trial.value = values[i];
+  const Tensor here = reshape(gradient, {gradient.size()}).to(cpu_backend());  // row-major
+  if (here.dtype() != dtype)
+    throw std::invalid_argument(str("[BatchObjective] a gradient of ", here.dtype(), " at x of ", dtype));
+  dtype == DType::Float32 ? copy_gradients<float>(here, rows) : copy_gradients<double>(here, rows);
 }
 
 std::vector<DescentRow> rows_of(const Tensor& start) {
