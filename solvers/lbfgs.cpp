@@ -1,139 +1,106 @@
-// The iteration itself. Every trial point is computed by the same expression x + t d that makes the next iterate, so
-// the value and gradient kept from the line search belong to it exactly. If a direction built from curvature pairs
-// fails, they are forgotten and the gradient gets one chance before the solver gives up.
+// The direction, the pairs it is built from, and the two ways in: rows of a batch, and one problem. If a direction built
+// from curvature pairs fails, they are forgotten and the gradient gets one chance before the row gives up.
 #include "solvers/lbfgs.h"
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <stdexcept>
+
+#include "engine/str.h"
+#include "solvers/descent.h"
 
 namespace brenier {
 namespace {
 
 using Vector = std::vector<double>;
 
-double inner(const Vector& a, const Vector& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
-
-double max_norm(const Vector& a) {
-  double largest = 0;
-  for (double value : a) largest = std::max(largest, std::abs(value));
-  return largest;
+double one_norm(const Vector& a) {
+  double sum = 0;
+  for (double value : a) sum += std::abs(value);
+  return sum;
 }
 
-// a + t b
-Vector moved(Vector a, double t, const Vector& b) {
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] += t * b[i];
-  return a;
-}
+class LbfgsRule : public DirectionRule {
+ public:
+  LbfgsRule(std::size_t rows, const LbfgsOptions& options) : pairs(rows), options_(options) {}
 
-bool finite(const LbfgsState& state) {
-  const auto is_finite_number = [](double value) { return std::isfinite(value); };
-  return std::isfinite(state.value) && std::all_of(state.gradient.begin(), state.gradient.end(), is_finite_number);
-}
-
-double first_step(const LbfgsState& state) {
-  if (!state.pairs.empty()) return 1;
-  double one_norm = 0;
-  for (double slope : state.gradient) one_norm += std::abs(slope);
-  return std::min(1.0, 1 / one_norm);
-}
-
-LineSearchResult search(const Objective& objective, LbfgsState& state, const Vector& direction,
-                        const LineSearchOptions& options) {
-  const auto phi = [&](double step) {
-    LinePoint point{.step = step, .gradient = Vector(state.x.size())};
-    point.value = objective(moved(state.x, step, direction), point.gradient);
-    point.slope = inner(point.gradient, direction);
-    return point;
-  };
-  const LinePoint start{.step = 0, .value = state.value, .slope = inner(state.gradient, direction)};
-  LineSearchResult result = strong_wolfe(phi, start, first_step(state), options);
-  state.evaluations += result.evaluations;
-  return result;
-}
-
-void remember(LbfgsState& state, CurvaturePair pair, const LbfgsOptions& options) {
-  const double scale = std::sqrt(inner(pair.s, pair.s)) * std::sqrt(inner(pair.y, pair.y));
-  if (inner(pair.s, pair.y) > options.curvature_threshold * scale) state.pairs.push_back(std::move(pair));
-  while (static_cast<int>(state.pairs.size()) > std::max(options.memory, 0)) state.pairs.pop_front();
-}
-
-// One iteration; false if no step decreases the objective even along -g.
-bool advance(const Objective& objective, LbfgsState& state, const LbfgsOptions& options) {
-  const Vector direction = two_loop_recursion(state.pairs, state.gradient);
-  LineSearchResult found = search(objective, state, direction, options.line_search);
-  if (found.point.step == 0) {
-    // The pairs may be at fault: forget them, and let the next iteration try the gradient.
-    const bool may_retry = !state.pairs.empty();
-    state.pairs.clear();
-    return may_retry;
+  void find(std::span<DescentRow* const> rows) override {
+    const std::size_t work = 4 * rows[0]->x.size() * static_cast<std::size_t>(std::max(options_.memory, 1));
+    for_each_row(rows.size(), work, [&](std::size_t i) {
+      DescentRow& row = *rows[i];
+      const auto& own = pairs[static_cast<std::size_t>(row.index)];
+      row.direction = two_loop_recursion(own, row.gradient);
+      row.first_step = own.empty() ? without_pairs(row) : 1.0;
+    });
   }
-  Vector s = direction;
-  for (double& component : s) component *= found.point.step;
-  remember(state, {std::move(s), moved(found.point.gradient, -1, state.gradient)}, options);
-  state.x = moved(std::move(state.x), found.point.step, direction);
-  state.value = found.point.value;
-  state.gradient = std::move(found.point.gradient);
-  return true;
+  void moved(const DescentRow& row, Vector s, Vector y) override {
+    CurvaturePair pair(std::move(s), std::move(y));
+    const double scale = std::sqrt(inner_product(pair.s, pair.s)) * std::sqrt(inner_product(pair.y, pair.y));
+    auto& own = pairs[static_cast<std::size_t>(row.index)];
+    if (pair.inner_product > options_.curvature_threshold * scale) own.push_back(std::move(pair));
+    while (static_cast<int>(own.size()) > std::max(options_.memory, 0)) own.pop_front();
+  }
+  bool try_another(DescentRow& row) override {
+    auto& own = pairs[static_cast<std::size_t>(row.index)];
+    const bool had_pairs = !own.empty();
+    own.clear();
+    return had_pairs;
+  }
+
+  std::vector<std::deque<CurvaturePair>> pairs;  // of each row, oldest first
+
+ private:
+  double without_pairs(const DescentRow& row) const {
+    return options_.first_step > 0 ? options_.first_step : std::min(1.0, 1 / one_norm(row.gradient));
+  }
+  const LbfgsOptions& options_;
+};
+
+DescentOptions descent_options(const LbfgsOptions& options) {
+  return {.solver = "lbfgs",
+          .max_iterations = options.max_iterations,
+          .gradient_tolerance = options.gradient_tolerance,
+          .relative_gradient_tolerance = options.relative_gradient_tolerance,
+          .value_tolerance = options.value_tolerance,
+          .value_rounding = options.value_rounding,
+          .line_search = options.line_search};
 }
 
-SolveReport report(SolveStatus status, const LbfgsState& state, std::int64_t iterations, const LbfgsOptions& options) {
-  const double norm = max_norm(state.gradient);
-  const std::string numbers = str(iterations, " iterations, f = ", state.value, ", max |g| = ", norm);
-  const std::string tolerance = str(options.gradient_tolerance);
-  const auto sentence = [&]() -> std::string {
-    switch (status) {
-      case SolveStatus::Converged:
-        return str("converged after ", numbers, " <= ", tolerance);
-      case SolveStatus::IterationLimit:
-        return str("stopped after ", numbers, " > ", tolerance, "; see max_iterations");
-      case SolveStatus::NotFinite:
-        return "the objective or its gradient is not finite at the start";
-      default:
-        return str("no step along -g decreases f after ", numbers, " > ", tolerance,
-                   "; rounding may hide the decrease, see gradient_tolerance");
-    }
-  };
-  return {status, iterations, norm, "lbfgs: " + sentence()};
-}
-
-const Tensor& entry(const std::vector<NamedParameter>& state, const std::string& name) {
-  for (const NamedParameter& candidate : state)
-    if (candidate.name == name) return candidate.value;
-  throw std::invalid_argument(str("[LbfgsState] the saved state has no entry \"", name, "\""));
-}
-
-Tensor stacked(const std::deque<CurvaturePair>& pairs, Vector CurvaturePair::*part) {
-  Vector flat;
-  for (const CurvaturePair& pair : pairs) flat.insert(flat.end(), (pair.*part).begin(), (pair.*part).end());
-  const auto rows = static_cast<std::int64_t>(pairs.size());
-  return tensor(flat, {rows, static_cast<std::int64_t>(flat.size()) / rows});
+void evaluate_alone(const Objective& objective, std::span<DescentRow* const> rows) {
+  LinePoint& trial = rows[0]->trial;
+  trial.value = objective(trial.x, trial.gradient);
 }
 
 }  // namespace
 
-std::vector<double> two_loop_recursion(const std::deque<CurvaturePair>& pairs, const std::vector<double>& gradient) {
-  Vector direction = moved(Vector(gradient.size()), -1, gradient);
-  Vector alpha(pairs.size());
+CurvaturePair::CurvaturePair(Vector step, Vector change)
+    : s(std::move(step)), y(std::move(change)), inner_product(brenier::inner_product(s, y)) {}
+
+Vector two_loop_recursion(const std::deque<CurvaturePair>& pairs, const Vector& gradient) {
+  Vector direction(gradient.size()), alpha(pairs.size());
+  for (std::size_t i = 0; i < gradient.size(); ++i) direction[i] = -gradient[i];
   for (std::size_t i = pairs.size(); i-- > 0;) {
-    const auto& [s, y] = pairs[i];
-    alpha[i] = inner(s, direction) / inner(s, y);
-    direction = moved(std::move(direction), -alpha[i], y);
+    alpha[i] = inner_product(pairs[i].s, direction) / pairs[i].inner_product;
+    add_scaled(direction, -alpha[i], pairs[i].y);
   }
   if (!pairs.empty()) {
-    const auto& [s, y] = pairs.back();
-    const double scale = inner(s, y) / inner(y, y);
+    const CurvaturePair& newest = pairs.back();
+    const double scale = newest.inner_product / inner_product(newest.y, newest.y);
     for (double& component : direction) component *= scale;
   }
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    const auto& [s, y] = pairs[i];
-    const double beta = inner(y, direction) / inner(s, y);  // before direction is moved: arguments have no order
-    direction = moved(std::move(direction), alpha[i] - beta, s);
+    const double beta = inner_product(pairs[i].y, direction) / pairs[i].inner_product;
+    add_scaled(direction, alpha[i] - beta, pairs[i].s);
   }
   return direction;
 }
 
-LbfgsState lbfgs_start(const Objective& objective, std::vector<double> x) {
+Minimum<Tensor> lbfgs(const BatchObjective& objective, const Tensor& start, const LbfgsOptions& options) {
+  LbfgsRule rule(start.rank() == 0 ? 0 : static_cast<std::size_t>(start.dim(0)), options);
+  return descend(objective, start, rule, descent_options(options));
+}
+
+LbfgsState lbfgs_start(const Objective& objective, Vector x) {
   LbfgsState state{.x = std::move(x), .gradient = {}};
   state.gradient.resize(state.x.size());
   state.value = objective(state.x, state.gradient);
@@ -142,54 +109,27 @@ LbfgsState lbfgs_start(const Objective& objective, std::vector<double> x) {
 }
 
 SolveReport lbfgs_continue(const Objective& objective, LbfgsState& state, const LbfgsOptions& options) {
-  if (!finite(state)) return report(SolveStatus::NotFinite, state, 0, options);
-  for (std::int64_t done = 0;; ++done) {
-    if (max_norm(state.gradient) <= options.gradient_tolerance)
-      return report(SolveStatus::Converged, state, done, options);
-    if (done >= options.max_iterations) return report(SolveStatus::IterationLimit, state, done, options);
-    if (!advance(objective, state, options)) return report(SolveStatus::LineSearchFailed, state, done, options);
-    ++state.iterations;
-  }
+  DescentRow row{.x = std::move(state.x), .value = state.value, .gradient = std::move(state.gradient)};
+  row.evaluations = state.evaluations;
+  LbfgsRule rule(1, options);
+  rule.pairs[0].swap(state.pairs);
+  const DescentOptions shared = descent_options(options);
+  descend(
+      {&row, 1}, rule, [&](std::span<DescentRow* const> rows) { evaluate_alone(objective, rows); }, shared);
+  SolveReport report = descent_report(row, shared);
+  state.x = std::move(row.x);
+  state.value = row.value;
+  state.gradient = std::move(row.gradient);
+  state.pairs.swap(rule.pairs[0]);
+  state.iterations += row.iterations;
+  state.evaluations = row.evaluations;
+  return report;
 }
 
-Minimum<std::vector<double>> minimize(const Objective& objective, std::vector<double> start,
-                                      const LbfgsOptions& options) {
+Minimum<Vector> minimize(const Objective& objective, Vector start, const LbfgsOptions& options) {
   LbfgsState state = lbfgs_start(objective, std::move(start));
   SolveReport outcome = lbfgs_continue(objective, state, options);
   return {std::move(state.x), std::move(outcome)};
-}
-
-std::vector<NamedParameter> LbfgsState::state() const {
-  const auto n = static_cast<std::int64_t>(x.size());
-  std::vector<NamedParameter> result{{"x", tensor(x, {n})},
-                                     {"value", tensor({value})},
-                                     {"gradient", tensor(gradient, {n})},
-                                     {"counts", index_tensor({iterations, evaluations})}};
-  if (pairs.empty()) return result;
-  result.push_back({"s", stacked(pairs, &CurvaturePair::s)});
-  result.push_back({"y", stacked(pairs, &CurvaturePair::y)});
-  return result;
-}
-
-LbfgsState LbfgsState::from(const std::vector<NamedParameter>& state) {
-  const Vector counts = entry(state, "counts").to_vector<double>();
-  LbfgsState result{.x = entry(state, "x").to_vector<double>(),
-                    .gradient = entry(state, "gradient").to_vector<double>()};
-  result.value = entry(state, "value").item();
-  if (result.gradient.size() != result.x.size() || counts.size() != 2)
-    throw std::invalid_argument("[LbfgsState] the entries \"x\", \"gradient\" and \"counts\" do not fit together");
-  result.iterations = static_cast<std::int64_t>(counts[0]);
-  result.evaluations = static_cast<std::int64_t>(counts[1]);
-  const bool has_pairs = std::any_of(state.begin(), state.end(), [](const auto& e) { return e.name == "s"; });
-  if (!has_pairs) return result;
-  const Tensor &s = entry(state, "s"), &y = entry(state, "y");
-  const auto n = static_cast<std::int64_t>(result.x.size());
-  if (s.rank() != 2 || s.shape() != y.shape() || s.dim(1) != n)
-    throw std::invalid_argument(
-        str("[LbfgsState] pairs of shapes ", s.shape(), " and ", y.shape(), " for ", n, " unknowns"));
-  for (std::int64_t i = 0; i < s.dim(0); ++i)
-    result.pairs.push_back({select(s, 0, i).to_vector<double>(), select(y, 0, i).to_vector<double>()});
-  return result;
 }
 
 }  // namespace brenier

@@ -22,84 +22,107 @@ double cubic_minimizer(const LinePoint& a, const LinePoint& b, double lowest, do
   return std::isfinite(step) ? std::clamp(step, lowest, highest) : middle;
 }
 
-class StrongWolfeSearch {
- public:
-  StrongWolfeSearch(const LineFunction& phi, const LinePoint& start, const LineSearchOptions& options)
-      : phi_(phi), start_(start), options_(options) {}
+// Where the values are equal but for noise, the slopes alone say where the minimum is.
+double secant_minimizer(const LinePoint& a, const LinePoint& b, double lowest, double highest) {
+  const double step = (a.step * b.slope - b.step * a.slope) / (b.slope - a.slope);
+  return std::isfinite(step) ? std::clamp(step, lowest, highest) : 0.5 * (lowest + highest);
+}
 
-  LineSearchResult run(double first_step) {
-    LinePoint previous = start_;
-    double step = first_step;
-    while (evaluations_ < options_.max_evaluations) {
-      LinePoint current = evaluate(step);
-      if (!decreases(current) || (previous.step > 0 && current.value >= previous.value))
-        return zoom(std::move(previous), std::move(current));
-      if (flat(current)) return {std::move(current), true, evaluations_};
-      if (current.slope >= 0) return zoom(std::move(current), std::move(previous));
-      step = cubic_minimizer(previous, current, step + 0.01 * (step - previous.step), options_.max_growth * step);
-      previous = std::move(current);
-    }
-    return {std::move(previous), false, evaluations_};
-  }
-
- private:
-  LinePoint evaluate(double step) {
-    ++evaluations_;
-    LinePoint point = phi_(step);
-    point.step = step;
-    return point;
-  }
-  bool decreases(const LinePoint& point) const {
-    return point.finite() && point.value <= start_.value + options_.c1 * point.step * start_.slope;
-  }
-  bool flat(const LinePoint& point) const { return std::abs(point.slope) <= -options_.c2 * start_.slope; }
-
-  LineSearchResult zoom(LinePoint low, LinePoint high) {
-    bool stalled = false;  // the last trial fell close to an end of the bracket
-    while (evaluations_ < options_.max_evaluations && divisible(low.step, high.step)) {
-      LinePoint current = evaluate(inner_step(low, high, stalled));
-      if (!decreases(current) || current.value >= low.value) {
-        high = std::move(current);
-        continue;
-      }
-      if (flat(current)) return {std::move(current), true, evaluations_};
-      if (current.slope * (high.step - low.step) >= 0) high = std::move(low);
-      low = std::move(current);
-    }
-    return {std::move(low), false, evaluations_};
-  }
-
-  // Whether there are numbers left between the two.
-  static bool divisible(double a, double b) {
-    return std::abs(a - b) > 4 * std::numeric_limits<double>::epsilon() * std::max(std::abs(a), std::abs(b));
-  }
-
-  // Interpolation may creep along one end: the second trial in a row near an end is moved inside.
-  double inner_step(const LinePoint& low, const LinePoint& high, bool& stalled) const {
-    const double left = std::min(low.step, high.step), right = std::max(low.step, high.step);
-    const double margin = options_.end_margin * (right - left);
-    const double step = cubic_minimizer(low, high, left, right);
-    if (std::min(step - left, right - step) >= margin) {
-      stalled = false;
-      return step;
-    }
-    const bool move = stalled || step <= left || step >= right;
-    stalled = !move;
-    return move ? std::clamp(step, left + margin, right - margin) : step;
-  }
-
-  const LineFunction& phi_;
-  const LinePoint& start_;
-  const LineSearchOptions& options_;
-  int evaluations_ = 0;
-};
+// Whether there are numbers left between the two.
+bool divisible(double a, double b) {
+  return std::abs(a - b) > 4 * std::numeric_limits<double>::epsilon() * std::max(std::abs(a), std::abs(b));
+}
 
 }  // namespace
 
+StrongWolfeSearch::StrongWolfeSearch(LinePoint start, double first_step, const LineSearchOptions& options)
+    : start_(std::move(start)), options_(options), step_(first_step) {
+  low_.value = start_.value;
+  low_.slope = start_.slope;
+  if (!start_.finite() || !(start_.slope < 0) || options_.max_evaluations < 1) finish(start_, false);
+}
+
+void StrongWolfeSearch::tell(LinePoint at_step) {
+  at_step.step = step_;
+  ++result_.evaluations;
+  met_a_finite_point_ = met_a_finite_point_ || at_step.finite();
+  phase_ == Phase::Bracketing ? bracket(std::move(at_step)) : zoom(std::move(at_step));
+}
+
+bool StrongWolfeSearch::decreases(const LinePoint& point) const {
+  if (!point.finite()) return false;
+  if (point.value <= start_.value + options_.c1 * point.step * start_.slope) return true;
+  if (!(options_.noise > 0)) return false;
+  return point.value <= start_.value + options_.noise && point.slope <= (2 * options_.c1 - 1) * start_.slope;
+}
+
+bool StrongWolfeSearch::flat(const LinePoint& point) const {
+  return std::abs(point.slope) <= -options_.c2 * start_.slope;
+}
+
+void StrongWolfeSearch::bracket(LinePoint current) {
+  LinePoint previous = std::move(low_);
+  if (!decreases(current) || (previous.step > 0 && above(current, previous)))
+    return zoom_between(std::move(previous), std::move(current));
+  if (flat(current)) return finish(std::move(current), true);
+  if (current.slope >= 0) return zoom_between(std::move(current), std::move(previous));
+  if (result_.evaluations >= options_.max_evaluations) return finish(std::move(current), false);
+  step_ = cubic_minimizer(previous, current, step_ + 0.01 * (step_ - previous.step), options_.max_growth * step_);
+  low_ = std::move(current);
+}
+
+void StrongWolfeSearch::zoom_between(LinePoint low, LinePoint high) {
+  phase_ = Phase::Zooming;
+  low_ = std::move(low);
+  high_ = std::move(high);
+  next_inner_step();
+}
+
+void StrongWolfeSearch::zoom(LinePoint current) {
+  if (!decreases(current) || above(current, low_)) {
+    high_ = std::move(current);
+    return next_inner_step();
+  }
+  if (flat(current)) return finish(std::move(current), true);
+  if (current.slope * (high_.step - low_.step) >= 0) high_ = std::move(low_);
+  low_ = std::move(current);
+  next_inner_step();
+}
+
+void StrongWolfeSearch::next_inner_step() {
+  if (result_.evaluations >= options_.max_evaluations || !divisible(low_.step, high_.step))
+    return finish(std::move(low_), false);
+  step_ = inner_step();
+}
+
+// Interpolation may creep along one end: the second trial in a row near an end is moved inside.
+double StrongWolfeSearch::inner_step() {
+  const double left = std::min(low_.step, high_.step), right = std::max(low_.step, high_.step);
+  const double margin = options_.end_margin * (right - left);
+  const bool noisy = std::abs(low_.value - high_.value) <= options_.noise && low_.slope * high_.slope < 0;
+  const double step = noisy ? secant_minimizer(low_, high_, left, right) : cubic_minimizer(low_, high_, left, right);
+  if (std::min(step - left, right - step) >= margin) {
+    stalled_ = false;
+    return step;
+  }
+  const bool move = stalled_ || step <= left || step >= right;
+  stalled_ = !move;
+  return move ? std::clamp(step, left + margin, right - margin) : step;
+}
+
+// A step that is not satisfactory must at least decrease the value, or it is none.
+void StrongWolfeSearch::finish(LinePoint point, bool satisfied) {
+  phase_ = Phase::Finished;
+  const bool is_step = satisfied || (point.step > 0 && point.value < start_.value);
+  result_.point = is_step ? std::move(point) : start_;
+  result_.satisfied = satisfied;
+}
+
 LineSearchResult strong_wolfe(const LineFunction& phi, const LinePoint& start, double first_step,
                               const LineSearchOptions& options) {
-  if (!start.finite() || !(start.slope < 0)) return {start, false, 0};
-  return StrongWolfeSearch(phi, start, options).run(first_step);
+  StrongWolfeSearch search(start, first_step, options);
+  while (!search.finished()) search.tell(phi(search.step()));
+  return std::move(search.result());
 }
 
 }  // namespace brenier
