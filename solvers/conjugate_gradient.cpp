@@ -65,8 +65,9 @@ class Solve {
     for (std::int64_t round = 0;; ++round) {
       if (round % options_.check_every == 0 && !keep_unfinished()) break;
       const Tensor q = a_(state_.operand).detached();
-      require(q.shape() == state_.operand.shape(),
-              str("the operator returned ", q.shape(), " for ", state_.operand.shape()));
+      if (q.shape() != state_.operand.shape())
+        throw std::invalid_argument(
+            str("[conjugate_gradient] the operator returned ", q.shape(), " for ", state_.operand.shape()));
       evaluations_ += q.size() / q.dim(-1);
       step_(state_, q, preconditioner_);
     }

@@ -60,6 +60,33 @@ CgState cg_start(const Tensor& b, const Tensor& scale, const ConjugateGradientOp
   return s;
 }
 
+namespace {
+
+// What the rows did in an iteration.
+struct Activity {
+  Tensor active, stepping, confirming;  // before the product
+  Tensor positive, finite;              // pᵀAp, and everything computed
+};
+
+// What becomes of the rows, after s.moved, s.steps and s.norm have been brought up to date.
+void judge(CgState& s, const Activity& row, const ConjugateGradientOptions& options) {
+  const auto limit = static_cast<double>(*options.max_iterations);
+  const Tensor confirmed = row.confirming * row.finite, taken = s.moved + confirmed;
+  const Tensor reached = less_equal(s.norm, s.target), lagging = confirmed * unless(reached);
+  const Tensor stagnated = lagging * greater(s.norm, 0.5 * s.confirmed);
+  const Tensor over = (taken * unless(reached) - stagnated) * less_equal(limit, s.steps);
+  const Tensor done = options.confirm ? confirmed * reached : taken * reached;
+  s.phase = s.phase + as_phase(done, RowPhase::Converged) + as_phase(over, RowPhase::IterationLimit) +
+            as_phase(row.stepping * row.finite * unless(row.positive), RowPhase::Indefinite) +
+            as_phase(stagnated, RowPhase::Stagnated) + as_phase(row.active * unless(row.finite), RowPhase::NotFinite);
+  s.confirmed = where(lagging, s.norm, s.confirmed);
+  s.confirming = options.confirm ? s.moved * reached : zeros_like(s.moved);
+  // Near the target the correction is small and p is still conjugate to what went before; else p starts afresh.
+  s.continued = lagging * less(0.0, s.steps) * less_equal(s.norm, 2.0 * s.target);
+}
+
+}  // namespace
+
 void update_iterate(CgState& s, const Tensor& q, const ConjugateGradientOptions& options) {
   const double threshold = std::sqrt(static_cast<double>(q.dim(-1))) * epsilon(q.dtype());
   const Tensor active = is_phase(s.phase, RowPhase::Active);
@@ -69,30 +96,15 @@ void update_iterate(CgState& s, const Tensor& q, const ConjugateGradientOptions&
   const Tensor positive = greater(curvature, size * threshold);
   const Tensor alpha = where(stepping * positive, s.rho / curvature, 0.0);
   const Tensor residual = where(confirming, s.b - q, s.r - alpha * q);
-  const Tensor norm = row_norm(residual, options.norm);
+  const Tensor norm = row_norm(residual, options.norm), finite = is_finite(norm) * is_finite(size);
 
-  const Tensor finite = is_finite(norm) * is_finite(size);
-  const Tensor confirmed = confirming * finite;
   s.moved = stepping * positive * finite;
-  const Tensor taken = s.moved + confirmed;
+  const Tensor taken = s.moved + confirming * finite;
   s.x = where(s.moved, s.x + alpha * s.operand, s.x);
   s.r = where(taken, residual, s.r);
   s.norm = where(taken, norm, s.norm);
   s.steps = s.steps + s.moved;
-
-  const Tensor reached = less_equal(s.norm, s.target);
-  const Tensor lagging = confirmed * unless(reached);
-  const Tensor stagnated = lagging * greater(s.norm, 0.5 * s.confirmed);
-  const auto limit = static_cast<double>(*options.max_iterations);
-  const Tensor over = (s.moved * unless(reached) + lagging - stagnated) * less_equal(limit, s.steps);
-  const Tensor done = options.confirm ? confirmed * reached : taken * reached;
-  s.phase = s.phase + as_phase(done, RowPhase::Converged) + as_phase(over, RowPhase::IterationLimit) +
-            as_phase(stepping * finite * unless(positive), RowPhase::Indefinite) +
-            as_phase(stagnated, RowPhase::Stagnated) + as_phase(active * unless(finite), RowPhase::NotFinite);
-  s.confirmed = where(lagging, s.norm, s.confirmed);
-  s.confirming = options.confirm ? s.moved * reached : zeros_like(s.moved);
-  // Near the target the correction is small and p is still conjugate to what went before; else p starts afresh.
-  s.continued = lagging * less(0.0, s.steps) * less_equal(s.norm, 2.0 * s.target);
+  judge(s, {active, stepping, confirming, positive, finite}, options);
 }
 
 void update_direction(CgState& s, const Tensor& z) {

@@ -22,7 +22,7 @@ struct NystromOptions {
 };
 
 // For an operator on [rows, d] that is positive semi-definite; costs rank products with [rows, d]. Eigenvalues below
-// d ε λ_1 are taken for rounding errors and left to the iteration. Throws std::invalid_argument for a rank out of
+// 10 d ε λ_1 are taken for rounding errors and left to the iteration. Throws std::invalid_argument for a rank out of
 // 1 … d or a negative shift.
 LinearOperator nystrom_preconditioner(const LinearOperator& a, const Shape& shape, const RandomKey& key,
                                       const NystromOptions& options = {}, DType dtype = DType::Float64);

@@ -234,32 +234,6 @@ TEST_CASE("a tolerance below rounding ends as stagnated, not as converged") {
   CHECK(conjugate_gradient(a.matrix(), b, trusting).report.converged());
 }
 
-TEST_CASE("a preconditioner that is not positive definite is named") {
-  Sampler sampler(12);
-  const Spectrum a = graded(2, 6, sampler);
-  const LinearOperator minus([](const Tensor& v) { return -v; });
-  auto [z, report] = conjugate_gradient(a.matrix(), sampler.direction({2, 6}), {.preconditioner = minus});
-  CHECK(report.status == SolveStatus::IndefiniteOperator);
-  CHECK(lacks(report.message, {"cg: ", "r'Mr <= 0", "preconditioner"}) == "");
-}
-
-TEST_CASE("the diagonal preconditioner undoes scaling, and is restricted with the operator") {
-  Sampler sampler(13);
-  const Spectrum well = {sampler.uniform({6, 20}, 1, 4), sampler.uniform({6, 20}, 0.2, 1)};
-  const Tensor scale = exp(sampler.uniform({6, 20}, -5, 5));
-  const Tensor dense = expand_axis(scale, -1) * well.dense() * expand_axis(scale, -2);
-  const Tensor b = sampler.direction({6, 20});
-  const Tensor exact = well.solve(b / scale) / scale;
-  ConjugateGradientOptions options{.relative_tolerance = 1e-10, .compact_below = 1};
-  auto [plain, slow] = conjugate_gradient(matrix_operator(dense), b, options);
-  options.preconditioner = diagonal_preconditioner(sum(dense * eye(20), {-1}));
-  auto [z, fast] = conjugate_gradient(matrix_operator(dense), b, options);
-  CHECK_MESSAGE(fast.converged(), fast.message);
-  CHECK(fast.iterations <= 30);
-  CHECK(fast.iterations < slow.iterations / 2);
-  CHECK(max(abs(z - exact) / max(abs(exact), {-1}, true)).item() <= 1e-6);
-}
-
 TEST_CASE("very small and very large numbers are solved like ordinary ones") {
   Sampler sampler(14);
   for (DType dtype : {DType::Float32, DType::Float64}) {
