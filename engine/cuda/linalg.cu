@@ -71,10 +71,10 @@ template <class T>
 __global__ void cholesky_tasks(T* out, Matrices<T> matrices, std::int64_t n, std::int64_t tasks, Work<T> work) {
   for (std::int64_t task = thread_in_grid(); task < tasks; task += threads_in_grid()) {
     const Strided<const T> a = matrices.at(task);
-    const Panels<T, 1> l{out + task * n * n, n};
+    const Strided<T> l{out + task * n * n, n, 1};
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t j = 0; j < n; ++j) l.at(i, j) = j <= i ? T(0.5) * (a.at(i, j) + a.at(j, i)) : T(0);
-    factor_panels<1>(l, work.mine());
+    factor_in_place<1>(l, n, work.mine());
   }
 }
 
@@ -85,7 +85,7 @@ __global__ void lu_tasks(T* out, Matrices<T> matrices, std::int64_t n, std::int6
     T* f = out + task * (n + 1) * n;
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t j = 0; j < n; ++j) f[i * n + j] = a.at(i, j);
-    factor_lu<T>(f, f + n * n, n);
+    factor_lu<T>(Strided<T>{f, n, 1}, f + n * n, n);
   }
 }
 
@@ -97,7 +97,7 @@ template <class T>
 __device__ void exchange_entries(T* b, const Strided<const T>& f, std::int64_t n, bool backwards) {
   for (std::int64_t step = 0; step < n; ++step) {
     const std::int64_t k = backwards ? n - 1 - step : step;
-    exchange_rows(b, 1, 1, k, static_cast<std::int64_t>(f.at(n, k)));
+    exchange_rows(b + k, b + static_cast<std::int64_t>(f.at(n, k)), 1, 1);
   }
 }
 
@@ -151,14 +151,12 @@ template <class T>
 __global__ void spd_inverse_tasks(T* out, Matrices<T> factors, std::int64_t n, std::int64_t tasks, Work<T> work) {
   for (std::int64_t task = thread_in_grid(); task < tasks; task += threads_in_grid()) {
     const Strided<const T> factor = factors.at(task);
-    const Panels<T, 1> l{out + task * n * n, n};
+    const Strided<T> l{out + task * n * n, n, 1};
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t j = 0; j <= i; ++j) l.at(i, j) = factor.at(i, j);
     T* reciprocals = work.mine();
-    invert_diagonal(l, reciprocals);
-    invert_factored(l, reciprocals, reciprocals + n);
-    for (std::int64_t i = 0; i < n; ++i)
-      for (std::int64_t j = 0; j < i; ++j) l.at(j, i) = l.at(i, j);
+    for (std::int64_t i = 0; i < n; ++i) reciprocals[i] = T(1) / l.at(i, i);
+    invert_factored<1>(l, n, reciprocals, reciprocals + n);
   }
 }
 
