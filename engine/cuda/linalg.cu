@@ -1,69 +1,12 @@
-// Linear algebra, one thread for each matrix, or for each column of right-hand sides: the plain texts of
-// engine/ops/*-inl.h in global memory. Right for every order, and the yardstick for faster kernels.
+// Linear algebra, one thread for each matrix, or for each column of right-hand sides: the plain texts in global memory.
+// Right for every order, and the yardstick for faster kernels.
 //
 // Threads step through their work by the grid and have scratch memory each, so that this does not grow with the batch.
-#include <cmath>
-#include <limits>
-
-#include "engine/cuda/kernels.h"
-#include "engine/cuda/pack.h"
+#include "engine/cuda/linalg_tasks.h"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
+namespace linalg {
 namespace {
-
-// The words in which the other texts are written.
-#include "engine/ops/scalar_vocabulary-inl.h"
-//
-#include "engine/ops/substitution-inl.h"
-//
-#include "engine/ops/cholesky-inl.h"
-#include "engine/ops/determinant-inl.h"
-#include "engine/ops/eigen-inl.h"
-#include "engine/ops/lu-inl.h"
-
-constexpr unsigned kBlock = 64;
-constexpr std::int64_t kMostThreads = 1 << 14;
-
-Shape batch_shape(const Tensor& x) { return x.shape().part(0, x.rank() - 2); }
-
-// The matrices of an input as they repeat for those of a result.
-template <class T>
-struct Matrices {
-  const T* data;
-  std::int64_t row, col;
-  Walk<1> walk;
-  __device__ Strided<const T> at(std::int64_t index) const { return {data + walk.offsets(index).of[0], row, col}; }
-};
-
-template <class T>
-Matrices<T> matrices_of(const Tensor& x, const Shape& batch) {
-  const Tensor first = x.view(batch_shape(x), x.strides().part(0, x.rank() - 2), x.offset());
-  return {x.data<T>(), x.strides()[-2], x.strides()[-1], make_walk<1>(batch, {broadcast_strides(first, batch)})};
-}
-
-// Scratch memory of the threads of a launch.
-template <class T>
-struct Work {
-  T* data;
-  std::int64_t each;
-  __device__ T* mine() const { return data + thread_in_grid() * each; }
-};
-
-// Launches a kernel whose last parameters are the number of tasks and `each` numbers of scratch memory per thread.
-template <class T, class... P, class... A>
-void launch_tasks(const char* op, std::int64_t tasks, std::int64_t each, void (*kernel)(P...), A&&... args) {
-  if (tasks == 0) return;
-  const unsigned block = block_for(tasks, kBlock);
-  const std::int64_t most = std::min(ceil_div(tasks, block), kMostThreads / block);
-  const Scratch scratch(sizeof(T) * static_cast<std::size_t>(std::max<std::int64_t>(1, most * block * each)));
-  launch({.grid = {static_cast<unsigned>(most)}, .block = {block}, .op = op}, kernel, std::forward<A>(args)..., tasks,
-         Work<T>{scratch.data<T>(), each});
-}
-
-template <class Body>
-void for_output(const char* op, const KernelCall& call, const Body& body) {
-  if (call.output.size() > 0) for_floating(op, call.output.dtype(), body);
-}
 
 // -- factors --
 
@@ -207,15 +150,6 @@ __global__ void tridiagonal_eigen_tasks(T* out, Matrices<T> diagonals, Matrices<
   }
 }
 
-// [..., m] as [..., 1, m].
-Tensor as_rows(const Tensor& x) {
-  Shape shape = x.shape();
-  Strides strides = x.strides();
-  shape.insert(x.rank() - 1, 1);
-  strides.insert(x.rank() - 1, 0);
-  return x.view(shape, strides, x.offset());
-}
-
 // -- the table --
 
 // One task for each matrix of the first input that is read, [.., n, n] or with another row.
@@ -286,21 +220,22 @@ void lu_logdet_kernel(const KernelCall& call) { determinants("slogdet", Determin
 void lu_sign_kernel(const KernelCall& call) { determinants("slogdet", Determinant::LuSign, call, *call.inputs[0]); }
 
 }  // namespace
+}  // namespace linalg
 
 void add_linear_algebra(std::array<Kernel, kOpCount>& table) {
   const auto set = [&](OpCode code, Kernel kernel) { table[static_cast<std::size_t>(code)] = kernel; };
-  set(OpCode::Cholesky, cholesky_kernel);
-  set(OpCode::TriangularSolve, triangular_solve_kernel);
-  set(OpCode::SpdSolve, spd_solve_kernel);
-  set(OpCode::SpdInverse, spd_inverse_kernel);
-  set(OpCode::SpdLogdet, spd_logdet_kernel);
-  set(OpCode::LuFactor, lu_factor_kernel);
-  set(OpCode::LuSolve, lu_solve_kernel);
-  set(OpCode::LuInverse, lu_inverse_kernel);
-  set(OpCode::LuLogdet, lu_logdet_kernel);
-  set(OpCode::LuSign, lu_sign_kernel);
-  set(OpCode::SymmetricEigen, symmetric_eigen_kernel);
-  set(OpCode::TridiagonalEigen, tridiagonal_eigen_kernel);
+  set(OpCode::Cholesky, linalg::cholesky_kernel);
+  set(OpCode::TriangularSolve, linalg::triangular_solve_kernel);
+  set(OpCode::SpdSolve, linalg::spd_solve_kernel);
+  set(OpCode::SpdInverse, linalg::spd_inverse_kernel);
+  set(OpCode::SpdLogdet, linalg::spd_logdet_kernel);
+  set(OpCode::LuFactor, linalg::lu_factor_kernel);
+  set(OpCode::LuSolve, linalg::lu_solve_kernel);
+  set(OpCode::LuInverse, linalg::lu_inverse_kernel);
+  set(OpCode::LuLogdet, linalg::lu_logdet_kernel);
+  set(OpCode::LuSign, linalg::lu_sign_kernel);
+  set(OpCode::SymmetricEigen, linalg::symmetric_eigen_kernel);
+  set(OpCode::TridiagonalEigen, linalg::tridiagonal_eigen_kernel);
 }
 
 }  // namespace brenier::BRENIER_CUDA_NAMESPACE
