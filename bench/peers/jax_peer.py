@@ -143,6 +143,14 @@ def product(dtype, form, size):
     return jitted(lambda a, b: (a.T if form == "tn" else a) @ (b.T if form == "nt" else b), a, b)
 
 
+def logdet_and_inverse(a):
+    factor = jnp.linalg.cholesky(a)
+    identity = jnp.broadcast_to(jnp.eye(a.shape[-1], dtype=a.dtype), a.shape)
+    return 2 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(-1), jax.scipy.linalg.cho_solve(
+        (factor, True), identity
+    )
+
+
 def prepare(name):
     group, *rest = name.split("/")
     jax.config.update("jax_enable_x64", group == "gemm" and rest[0] == "f64")
@@ -150,6 +158,8 @@ def prepare(name):
         return *operation(*rest), worker.CHAIN
     if group == "gemm":
         return *product(*rest), 1
+    if group == "linalg":
+        return *jitted(logdet_and_inverse, jnp.asarray(worker.positive_definite(int(rest[1])))), 1
     if group in worker.SIZES:
         return *potential(group, *rest), 1
     if group in worker.FLOWS:

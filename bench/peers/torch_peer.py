@@ -224,6 +224,24 @@ def product(dtype, form, size):
     return run, lambda: arrays([run()])
 
 
+def logdet_and_inverse(a):
+    factor = torch.linalg.cholesky(a)
+    return 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1), torch.cholesky_inverse(factor)
+
+
+def matrices(n):
+    """Of the ways to the inverse the one through the factor is the fastest at every order."""
+    a = torch.from_numpy(worker.positive_definite(n)).to(DEVICE)
+    if COMPILE:
+        return compiled(logdet_and_inverse, a)
+
+    @torch.inference_mode()
+    def run():
+        return logdet_and_inverse(a)
+
+    return run, lambda: arrays(run())
+
+
 def prepare(name):
     torch.compiler.reset()
     group, *rest = name.split("/")
@@ -231,6 +249,8 @@ def prepare(name):
         return *operation(*rest), worker.CHAIN
     if group == "gemm":
         return *product(*rest), 1
+    if group == "linalg":
+        return *matrices(int(rest[1])), 1
     if group in worker.SIZES:
         activation, what = rest
         workload = Potential(group, activation)

@@ -66,6 +66,13 @@ def factors(dtype, form, size):
     return array(POINTS, left, 1.0, kind), array(TARGET, right, 1.0, kind)
 
 
+def positive_definite(n):
+    """X X^T/n + I for many X by formula."""
+    x = array(POINTS, (MATRICES, n, n), 1.0)
+    return x @ x.transpose(0, 2, 1) / numpy.float32(n) + numpy.eye(n, dtype=numpy.float32)
+
+
+MATRICES = 1024
 FLOWS = {"c1": "b1", "c2": "b2"}
 CHAIN = 100  # operations of a workload of group a
 FLOW_ITERATIONS, FLOW_RATE = 2, 5e-3

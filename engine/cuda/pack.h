@@ -6,8 +6,9 @@
 #include "engine/cuda/device.h"
 #include "engine/shape.h"
 
-// What texts shared with the CPU (engine/ops/*-inl.h) call a function for inlining.
+// What texts shared with the CPU (engine/ops/*-inl.h) call a function for inlining, and a loop to be unrolled.
 #define BRENIER_INLINE __device__ __forceinline__
+#define BRENIER_UNROLL _Pragma("unroll")
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 

@@ -1,4 +1,4 @@
-// Every call of the kernels that move, reduce, sort and index, as the rows of the table of operations make them: recorded on
+// Every call of the kernels that move, reduce, sort, index and factor, as the rows of the table of operations make them: recorded on
 // the CPU, repeated on the device with the same inputs.
 #include <doctest/doctest.h>
 
@@ -28,7 +28,19 @@ const std::set<OpCode> kCodes{OpCode::Cast,
                               OpCode::RandomNormal,
                               OpCode::RandomRademacher,
                               OpCode::RandomUniform,
-                              OpCode::RandomPermutation};
+                              OpCode::RandomPermutation,
+                              OpCode::Cholesky,
+                              OpCode::TriangularSolve,
+                              OpCode::SpdSolve,
+                              OpCode::SpdInverse,
+                              OpCode::SpdLogdet,
+                              OpCode::LuFactor,
+                              OpCode::LuSolve,
+                              OpCode::LuInverse,
+                              OpCode::LuLogdet,
+                              OpCode::LuSign,
+                              OpCode::SymmetricEigen,
+                              OpCode::TridiagonalEigen};
 
 // Empty, or what is wrong with the result of the device.
 std::string repeat_on_device(const Tape& tape, const Node& node) {

@@ -55,6 +55,7 @@ TEST_CASE("repeated, zero and negative eigenvalues come out sorted, with orthono
   Sampler sampler(51);
   CHECK(mismatch(symmetric_eigen(tensor({{3, 0, 0}, {0, -1, 0}, {0, 0, 3}})).values, tensor({-1, 3, 3}), 0) == "");
   CHECK(mismatch(symmetric_eigen(zeros({2, 2})).values, zeros({2}), 0) == "");
+  CHECK(mismatch(symmetric_eigen(tensor({{1, 5}, {-5, 2}})).values, tensor({1, 2}), 0) == "");
   CHECK(mismatch(symmetric_eigen(zeros({2, 2})).vectors, eye(2), 0) == "");
   for (DType dtype : kFloating) {
     const std::vector<double> spectrum{-2, 0, 0, 1, 1, 1, 1, 5};

@@ -1,39 +1,44 @@
 // Small matrices, n <= kLargestInLanes: as many at a time as a pack has lanes, one in each. See lanes-inl.h.
 //
-// Every lane goes through the same instructions, so a result depends on its matrix alone. Matrices are read into blocks in
-// memory of the thread (Panels in engine/ops/substitution-inl.h), filled up with the identity to whole blocks.
+// Every lane goes through the same instructions, so a result depends on its matrix alone. Matrices are copied to
+// memory of the thread, filled up with the identity to whole blocks.
 
 inline constexpr std::int64_t kLargestInLanes = 64;
 
-// Ones on the diagonal beyond row n, zeros beside them, and zeros in what blocks on the diagonal have above it.
-template <class V, int R>
-void fill_up(const Panels<V, R>& a, std::int64_t n) {
-  for (std::int64_t i = 0; i < a.size; ++i) {
-    for (std::int64_t j = i + 1; j < i / R * R + R; ++j) a.at(i, j) = V(0);
-    if (i < n) continue;
-    for (std::int64_t j = 0; j <= i; ++j) a.at(i, j) = V(i == j ? 1 : 0);
-  }
+// Room for a matrix of m rows in packs, row-major. Rows are an odd number of packs apart, or columns would all fall into
+// the same sets of the cache.
+inline std::int64_t lane_row(std::int64_t m) { return m | 1; }
+inline std::int64_t lane_size(std::int64_t m) { return m * lane_row(m); }
+template <class V>
+Strided<V> lane_matrix(V* data, std::int64_t m) {
+  return {data, lane_row(m), 1};
 }
 
-// The symmetric part, in the lower triangle. An entry above the diagonal comes before the one it is added to.
-template <class T, int R>
-void read_symmetric(LaneMatrices<T, const T> from, const Panels<Number<T>, R>& a, std::int64_t n) {
-  if (from.col != 1) from = from.transposed();
-  for (std::int64_t i = 0; i < n; ++i)
-    read_row<T>(from, i, 0, n, [&](std::int64_t row, std::int64_t j, Number<T> x) {
-      if (j < row)
-        a.at(row, j) = (a.at(row, j) + x) * Number<T>(0.5);
-      else
-        a.at(j, row) = x;
-    });
-  fill_up(a, n);
+// Beyond n x n the identity, m x m in all.
+template <class V>
+void fill_up(const Strided<V>& a, std::int64_t n, std::int64_t m) {
+  for (std::int64_t i = 0; i < m; ++i)
+    for (std::int64_t j = i < n ? n : 0; j < m; ++j) a.at(i, j) = V(i == j ? 1 : 0);
 }
 
-template <class T, int R>
-void read_lower(const LaneMatrices<T, const T>& from, const Panels<Number<T>, R>& l, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i)
-    read_row<T>(from, i, 0, i + 1, [&](std::int64_t row, std::int64_t j, Number<T> x) { l.at(row, j) = x; });
-  fill_up(l, n);
+template <class T>
+void read_matrix(const LaneMatrices<T, const T>& from, const Strided<Number<T>>& a, std::int64_t rows,
+                 std::int64_t cols) {
+  for (std::int64_t i = 0; i < rows; ++i) read_row<T>(from, i, 0, cols, &a.at(i, 0));
+}
+
+// The symmetric part, in the lower triangle.
+template <class T>
+void read_symmetric(const LaneMatrices<T, const T>& from, const Strided<Number<T>>& a, std::int64_t n) {
+  read_matrix<T>(from.col == 1 ? from : from.transposed(), a, n, n);
+  for (std::int64_t i = 1; i < n; ++i)
+    for (std::int64_t j = 0; j < i; ++j) a.at(i, j) = (a.at(i, j) + a.at(j, i)) * Number<T>(0.5);
+}
+
+// The lower triangle.
+template <class T>
+void read_lower(const LaneMatrices<T, const T>& from, const Strided<Number<T>>& l, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) read_row<T>(from, i, 0, i + 1, &l.at(i, 0));
 }
 
 // Outputs are row-major.
@@ -53,14 +58,16 @@ void cholesky_in_lanes(const KernelCall& call) {
   const std::int64_t n = input.shape()[-1], m = rounded_up(n, R), matrices = input.size() / (n * n);
   const BatchOffsets offsets = batch_offsets(input, batch_shape(input));
   for_each_group<T>(matrices, n * n * n / 6 * kBatchLanes<T>, [&](std::int64_t begin, int active) {
-    V* reciprocals = work_numbers<V>(Scratch::Factor, m * m + m);
-    const Panels<V, R> a{reciprocals + m, m};
+    V* reciprocals = work_numbers<V>(Scratch::Factor, lane_size(m) + m);
+    const Strided<V> a = lane_matrix(reciprocals + m, m);
     read_symmetric<T>(lane_matrices<T>(input, offsets, begin, matrices), a, n);
-    factor_panels<R>(a, reciprocals);
+    fill_up(a, n, m);
+    factor_in_place<R>(a, m, reciprocals);
     const LaneMatrices<T, T> to = lane_results<T>(call.output, begin, active);
-    for (std::int64_t i = 0; i < n; ++i)
-      write_row<T>(to, active, i, 0, n,
-                   [&](std::int64_t row, std::int64_t j) { return j <= row ? a.at(row, j) : V(0); });
+    for (std::int64_t i = 0; i < n; ++i) {
+      std::fill(&a.at(i, i + 1), &a.at(i, n), V(0));
+      write_row<T>(to, active, i, 0, n, &a.at(i, 0));
+    }
   });
 }
 
@@ -71,103 +78,88 @@ void spd_inverse_in_lanes(const KernelCall& call) {
   const std::int64_t n = factor.shape()[-1], m = rounded_up(n, R), matrices = factor.size() / (n * n);
   const BatchOffsets offsets = batch_offsets(factor, batch_shape(factor));
   for_each_group<T>(matrices, n * n * n / 3 * kBatchLanes<T>, [&](std::int64_t begin, int active) {
-    V* reciprocals = work_numbers<V>(Scratch::Factor, 2 * m * m + m);
-    const Panels<V, R> l{reciprocals + m, m};
+    V* reciprocals = work_numbers<V>(Scratch::Factor, lane_size(m) + m * m + m);
+    V* columns = reciprocals + m;
+    const Strided<V> l = lane_matrix(columns + m * m, m);
     read_lower<T>(lane_matrices<T>(factor, offsets, begin, matrices), l, n);
-    invert_diagonal(l, reciprocals);
-    invert_factored(l, reciprocals, l.data + m * m);
+    fill_up(l, n, m);
+    for (std::int64_t i = 0; i < m; ++i) reciprocals[i] = V(1) / l.at(i, i);
+    invert_factored<R>(l, m, reciprocals, columns);
     const LaneMatrices<T, T> to = lane_results<T>(call.output, begin, active);
-    for (std::int64_t i = 0; i < n; ++i)
-      write_row<T>(to, active, i, 0, n,
-                   [&](std::int64_t row, std::int64_t j) { return j <= row ? l.at(row, j) : l.at(j, row); });
+    for (std::int64_t i = 0; i < n; ++i) write_row<T>(to, active, i, 0, n, &l.at(i, 0));
   });
 }
 
 // -- systems --
 
-// A lower and an upper triangular factor, one of which may be missing; reciprocals of their diagonals, null for ones.
-template <class V, int R>
-struct Factors {
-  Panels<V, R> lower{}, upper{};
-  const V *lower_reciprocals = nullptr, *upper_reciprocals = nullptr;
-};
-
-// Which factors there are and how right-hand sides are exchanged.
 enum class System { Lower, Upper, Spd, Lu, LuTransposed };
 
-template <class T, int R>
-Factors<Number<T>, R> read_factors(System system, LaneMatrices<T, const T> from, Number<T>* memory, std::int64_t n,
-                                   std::int64_t m) {
+// A factored matrix in packs: reciprocals of its diagonal, pivots if it has them, and the triangles that are read.
+template <class V>
+struct LaneFactor {
+  Strided<V> matrix;
+  V *reciprocals, *pivots;
+};
+
+template <class T>
+void read_factor(System system, LaneMatrices<T, const T> from, const LaneFactor<Number<T>>& factor, std::int64_t n,
+                 std::int64_t m) {
   using V = Number<T>;
-  const Panels<V, R> lower{memory + m, m}, upper{memory + m + m * m, m};
+  if (system == System::Lu || system == System::LuTransposed) read_row<T>(from, n, 0, n, factor.pivots);
   if (system == System::LuTransposed) from = from.transposed();
-  const bool has_lower = system != System::Upper, has_upper = system != System::Lower;
-  const bool mirrored = system == System::Spd;
-  for (std::int64_t i = 0; i < n; ++i)
-    read_row<T>(from, i, has_lower ? 0 : i, has_upper && !mirrored ? n : i + 1,
-                [&](std::int64_t row, std::int64_t j, V x) {
-                  if (j == row) memory[row] = V(1) / x;
-                  if (j < row) lower.at(row, j) = x;
-                  if (j < row && mirrored) upper.at(j, row) = x;
-                  if (j > row) upper.at(row, j) = x;
-                });
-  // Beyond row n: nothing couples there. Diagonals are read from the reciprocals.
-  for (std::int64_t i = n; i < m; ++i) {
-    memory[i] = V(1);
-    for (std::int64_t j = 0; j < i; ++j) lower.at(i, j) = upper.at(j, i) = V(0);
+  const bool lower_only = system == System::Lower || system == System::Spd;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t first = system == System::Upper ? i : 0;
+    read_row<T>(from, i, first, lower_only ? i + 1 : n, &factor.matrix.at(i, first));
   }
-  Factors<V, R> result;
-  if (has_lower) result.lower = lower;
-  if (has_upper) result.upper = upper;
-  if (system != System::Lu) result.lower_reciprocals = memory;
-  if (system != System::LuTransposed) result.upper_reciprocals = memory;
-  return result;
+  fill_up(factor.matrix, n, m);
+  for (std::int64_t i = 0; i < m; ++i) factor.reciprocals[i] = V(1) / factor.matrix.at(i, i);
 }
 
 // Exchanges rows of right-hand sides, in each lane by its own pivots; backwards for the transposed system.
 template <class T, int C>
 void exchange_in_lanes(Number<T>* b, const Number<T>* pivots, std::int64_t n, bool backwards) {
   constexpr std::int64_t lanes = kBatchLanes<T>;
+  T* numbers = reinterpret_cast<T*>(b);
   for (std::int64_t step = 0; step < n; ++step) {
     const std::int64_t k = backwards ? n - 1 - step : step;
     for (std::int64_t lane = 0; lane < lanes; ++lane) {
       const auto row = static_cast<std::int64_t>(reinterpret_cast<const T*>(pivots + k)[lane]);
-      if (row != k) exchange_rows(reinterpret_cast<T*>(b) + lane, C, lanes, k, row);
+      if (row != k) exchange_rows(numbers + k * C * lanes + lane, numbers + row * C * lanes + lane, C, lanes);
     }
   }
 }
 
-// Unknowns beyond row n are 0, whatever the others are.
-template <int C, int R, class V>
-void substitute(const Factors<V, R>& factors, std::int64_t n, std::int64_t m, V* b) {
-  if (factors.lower.data) solve_down<R, C>(factors.lower, factors.lower_reciprocals, 0, 0, m, b);
+// Unknowns beyond row n stay 0, whatever the others are.
+template <class T, int C, int R>
+void substitute(System system, const LaneFactor<Number<T>>& factor, std::int64_t n, std::int64_t m, Number<T>* b) {
+  using V = Number<T>;
+  const Strided<const V> f = factor.matrix.read_only();
+  const V *const none = nullptr, *const reciprocals = factor.reciprocals;
+  if (system == System::Lu) exchange_in_lanes<T, C>(b, factor.pivots, n, false);
+  if (system != System::Upper) solve_down<R, C>(f, system == System::Lu ? none : reciprocals, 0, 0, m, b);
   std::fill(b + n * C, b + m * C, V(0));
-  if (factors.upper.data) solve_up<R, C>(factors.upper, factors.upper_reciprocals, m, 0, m, b);
+  if (system == System::Spd) solve_up<R, C>(f.transposed(), reciprocals, m, 0, m, b);
+  if (system == System::Upper || system == System::Lu) solve_up<R, C>(f, reciprocals, m, 0, m, b);
+  if (system == System::LuTransposed) {
+    solve_up<R, C>(f, none, m, 0, m, b);
+    exchange_in_lanes<T, C>(b, factor.pivots, n, true);
+  }
 }
 
-// Columns begin … begin + C - 1 of the right-hand sides solved for; those beyond the last are 0.
-template <class T, int C, int R>
-void solve_columns_in_lanes(System system, const Factors<Number<T>, R>& factors, const Number<T>* pivots,
-                            const LaneMatrices<T, const T>* right_sides, const LaneMatrices<T, T>& to, int active,
-                            std::int64_t n, std::int64_t m, std::int64_t begin, std::int64_t end, Number<T>* b) {
+// Columns begin … end - 1, at most C, of the right-hand sides, or of the identity if they are null; zeros beside and below.
+template <class T, int C>
+void read_right_sides(const LaneMatrices<T, const T>* from, std::int64_t n, std::int64_t m, std::int64_t begin,
+                      std::int64_t end, Number<T>* b) {
   using V = Number<T>;
   std::fill_n(b, m * C, V(0));
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (right_sides)
-      read_row<T>(*right_sides, i, begin, end,
-                  [&](std::int64_t row, std::int64_t j, V x) { b[row * C + j - begin] = x; });
-    else if (i >= begin && i < end)
-      b[i * C + i - begin] = V(1);
-  }
-  if (system == System::Lu) exchange_in_lanes<T, C>(b, pivots, n, false);
-  substitute<C>(factors, n, m, b);
-  if (system == System::LuTransposed) exchange_in_lanes<T, C>(b, pivots, n, true);
-  for (std::int64_t i = 0; i < n; ++i)
-    write_row<T>(to, active, i, begin, end, [&](std::int64_t row, std::int64_t j) { return b[row * C + j - begin]; });
+  for (std::int64_t i = begin; !from && i < end; ++i) b[i * C + i - begin] = V(1);
+  if (!from) return;
+  for (std::int64_t i = 0; i < n; ++i) read_row<T>(*from, i, begin, end, b + i * C);
 }
 
 // `right_sides` is null for the identity.
-template <class T, int R>
+template <class T, int R, int C>
 void solve_in_lanes(System system, const Tensor& factor, const Tensor* right_sides, Tensor& output) {
   using V = Number<T>;
   const std::int64_t n = output.shape()[-2], k = output.shape()[-1], m = rounded_up(n, R);
@@ -175,23 +167,20 @@ void solve_in_lanes(System system, const Tensor& factor, const Tensor* right_sid
   const Shape batch = batch_shape(output);
   const BatchOffsets factor_offsets = batch_offsets(factor, batch);
   const BatchOffsets right_offsets = right_sides ? batch_offsets(*right_sides, batch) : BatchOffsets{};
-  const bool interchanges = system == System::Lu || system == System::LuTransposed;
   for_each_group<T>(matrices, n * n * k * kBatchLanes<T>, [&](std::int64_t begin, int active) {
-    V* memory = work_numbers<V>(Scratch::Factor, 2 * m * m + m + n + m * kBlockRows);
-    V *pivots = memory + 2 * m * m + m, *b = pivots + n;
-    const LaneMatrices<T, const T> from = lane_matrices<T>(factor, factor_offsets, begin, matrices);
-    const Factors<V, R> factors = read_factors<T, R>(system, from, memory, n, m);
-    if (interchanges) read_row<T>(from, n, 0, n, [&](std::int64_t, std::int64_t j, V x) { pivots[j] = x; });
+    V* memory = work_numbers<V>(Scratch::Factor, 2 * m + m * C + lane_size(m));
+    const LaneFactor<V> packed{lane_matrix(memory + 2 * m + m * C, m), memory, memory + m};
+    V* b = memory + 2 * m;
+    read_factor<T>(system, lane_matrices<T>(factor, factor_offsets, begin, matrices), packed, n, m);
     LaneMatrices<T, const T> given{};
     if (right_sides) given = lane_matrices<T>(*right_sides, right_offsets, begin, matrices);
     const LaneMatrices<T, T> to = lane_results<T>(output, begin, active);
-    const auto solve = [&](auto width, std::int64_t first) {
-      constexpr int columns = decltype(width)::value;
-      solve_columns_in_lanes<T, columns, R>(system, factors, pivots, right_sides ? &given : nullptr, to, active, n, m,
-                                            first, std::min<std::int64_t>(first + columns, k), b);
-    };
-    for (std::int64_t first = 0; first < k; first += k == 1 ? 1 : kBlockRows)
-      k == 1 ? solve(std::integral_constant<int, 1>(), first) : solve(std::integral_constant<int, kBlockRows>(), first);
+    for (std::int64_t first = 0; first < k; first += C) {
+      const std::int64_t last = std::min<std::int64_t>(first + C, k);
+      read_right_sides<T, C>(right_sides ? &given : nullptr, n, m, first, last, b);
+      substitute<T, C, R>(system, packed, n, m, b);
+      for (std::int64_t i = 0; i < n; ++i) write_row<T>(to, active, i, first, last, b + i * C);
+    }
   });
 }
 
@@ -204,13 +193,12 @@ void lu_in_lanes(const KernelCall& call) {
   const std::int64_t n = input.shape()[-1], matrices = input.size() / (n * n);
   const BatchOffsets offsets = batch_offsets(input, batch_shape(input));
   for_each_group<T>(matrices, n * n * n / 2 * kBatchLanes<T>, [&](std::int64_t begin, int active) {
-    V* a = work_numbers<V>(Scratch::Factor, n * n + n);
-    const LaneMatrices<T, const T> from = lane_matrices<T>(input, offsets, begin, matrices);
-    for (std::int64_t i = 0; i < n; ++i)
-      read_row<T>(from, i, 0, n, [&](std::int64_t row, std::int64_t j, V x) { a[row * n + j] = x; });
-    factor_lu<T>(a, a + n * n, n);
+    V* pivots = work_numbers<V>(Scratch::Factor, n + lane_size(n));
+    const Strided<V> a = lane_matrix(pivots + n, n);
+    read_matrix<T>(lane_matrices<T>(input, offsets, begin, matrices), a, n, n);
+    factor_lu<T>(a, pivots, n);
     const LaneMatrices<T, T> to = lane_results<T>(call.output, begin, active);
-    for (std::int64_t i = 0; i <= n; ++i)
-      write_row<T>(to, active, i, 0, n, [&](std::int64_t row, std::int64_t j) { return a[row * n + j]; });
+    for (std::int64_t i = 0; i < n; ++i) write_row<T>(to, active, i, 0, n, &a.at(i, 0));
+    write_row<T>(to, active, n, 0, n, pivots);
   });
 }

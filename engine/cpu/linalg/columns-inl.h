@@ -39,14 +39,14 @@ BRENIER_INLINE void load_row(Number<T>* to, const T* from, std::int64_t step, st
 }
 
 // Substitution over rows begin … end - 1 in whole blocks, then row by row.
-template <int C, class T, class Factor>
-void strip_down(const Factor& l, const T* reciprocals, std::int64_t begin, std::int64_t end, Number<T>* b) {
+template <int C, class T>
+void strip_down(const Strided<const T>& l, const T* reciprocals, std::int64_t begin, std::int64_t end, Number<T>* b) {
   const std::int64_t whole = begin + (end - begin) / kBlockRows * kBlockRows;
   solve_down<kBlockRows, C>(l, reciprocals, begin, begin, whole, b);
   solve_down<1, C>(l, reciprocals, begin, whole, end, b);
 }
-template <int C, class T, class Factor>
-void strip_up(const Factor& u, const T* reciprocals, std::int64_t begin, std::int64_t end, Number<T>* b) {
+template <int C, class T>
+void strip_up(const Strided<const T>& u, const T* reciprocals, std::int64_t begin, std::int64_t end, Number<T>* b) {
   const std::int64_t whole = begin + (end - begin) / kBlockRows * kBlockRows;
   solve_up<1, C>(u, reciprocals, end, whole, end, b);
   solve_up<kBlockRows, C>(u, reciprocals, end, begin, whole, b);

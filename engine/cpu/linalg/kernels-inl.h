@@ -21,7 +21,11 @@ void solve_system(System system, const Tensor& factor, const Tensor* right_sides
   const bool inverts = right_sides == nullptr;
   if (n > kLargestInLanes || (k >= kBatchLanes<T> && !inverts))
     return solve_in_columns<T>(system, factor, right_sides, output);
-  with_block_rows(n, [&](auto rows) { solve_in_lanes<T, decltype(rows)::value>(system, factor, right_sides, output); });
+  with_block_rows(n, [&](auto rows) {
+    constexpr int R = decltype(rows)::value;
+    k == 1 ? solve_in_lanes<T, R, 1>(system, factor, right_sides, output)
+           : solve_in_lanes<T, R, kBlockRows>(system, factor, right_sides, output);
+  });
 }
 
 inline void cholesky_kernel(const KernelCall& call) {

@@ -82,81 +82,85 @@ BRENIER_INLINE void exchange_squares(Vector& a, Vector& b, std::integer_sequence
   b = lower;
 }
 
+// x[i] lane j becomes x[j] lane i.
 template <int Step, class Vector, int Lanes>
-BRENIER_INLINE void transpose_steps(Vector (&x)[Lanes]) {
+BRENIER_INLINE void transpose(Vector (&x)[Lanes]) {
   if constexpr (Step < Lanes) {
-#pragma GCC unroll 16
+    BRENIER_UNROLL
     for (int i = 0; i < Lanes; ++i)
       if ((i & Step) == 0) exchange_squares<Step>(x[i], x[i + Step], std::make_integer_sequence<int, Lanes>());
-    transpose_steps<2 * Step>(x);
+    transpose<2 * Step>(x);
   }
 }
 
-// x[i] lane j becomes x[j] lane i.
+// The first `count` of kBatchLanes entries of each matrix, packs of one matrix, to packs of one entry each.
 template <class T>
-BRENIER_INLINE void transpose_packs(Number<T> (&x)[kBatchLanes<T>]) {
-  if constexpr (kBatchLanes < T >> 1) {
-    decltype(x[0].v) vectors[kBatchLanes<T>];
-    for (int i = 0; i < kBatchLanes<T>; ++i) vectors[i] = x[i].v;
-    transpose_steps<1>(vectors);
-    for (int i = 0; i < kBatchLanes<T>; ++i) x[i].v = vectors[i];
+BRENIER_INLINE void read_contiguous(const T* const* rows, std::int64_t offset, int count, Number<T>* to) {
+  constexpr int lanes = kBatchLanes<T>;
+  decltype(Number<T>::v) x[lanes];
+  BRENIER_UNROLL
+  for (int lane = 0; lane < lanes; ++lane)
+    x[lane] = (count == lanes ? load<T>(rows[lane] + offset) : load_part<T>(rows[lane] + offset, count)).v;
+  transpose<1>(x);
+  BRENIER_UNROLL
+  for (int q = 0; q < lanes; ++q)
+    if (q < count) to[q].v = x[q];
+}
+
+template <class T>
+BRENIER_INLINE void write_contiguous(T* const* rows, std::int64_t offset, int active, int count,
+                                     const Number<T>* from) {
+  constexpr int lanes = kBatchLanes<T>;
+  decltype(Number<T>::v) x[lanes];
+  BRENIER_UNROLL
+  for (int q = 0; q < lanes; ++q) x[q] = from[q < count ? q : 0].v;
+  transpose<1>(x);
+  BRENIER_UNROLL
+  for (int lane = 0; lane < lanes; ++lane) {
+    if (lane >= active) break;
+    T* const to = rows[lane] + offset;
+    count == lanes ? store<T>(to, Number<T>(x[lane])) : store_part<T>(to, Number<T>(x[lane]), count);
   }
 }
 
-// `count` <= kBatchLanes numbers, `step` apart, from each matrix: entry q of all of them in x[q].
+// `count` <= kBatchLanes entries, `step` apart, of each matrix: entry q of all of them in to[q].
 template <class T>
 BRENIER_INLINE void read_lanes(const LaneMatrices<T, const T>& from, std::int64_t offset, std::int64_t step, int count,
-                               Number<T> (&x)[kBatchLanes<T>]) {
+                               Number<T>* to) {
   constexpr int lanes = kBatchLanes<T>;
-  if constexpr (lanes == 1) {
-    x[0] = from.first[0][offset];
-  } else if (step == 1) {
-#pragma GCC unroll 16
-    for (int lane = 0; lane < lanes; ++lane) {
-      const T* row = from.first[static_cast<std::size_t>(lane)] + offset;
-      x[lane] = count == lanes ? load<T>(row) : load_part<T>(row, count);
-    }
-    transpose_packs<T>(x);
-  } else {
-    alignas(64) T numbers[lanes * lanes];
-    for (int q = 0; q < count; ++q)
-      for (int lane = 0; lane < lanes; ++lane)
-        numbers[q * lanes + lane] = from.first[static_cast<std::size_t>(lane)][offset + q * step];
-    for (int q = 0; q < count; ++q) x[q] = load<T>(numbers + q * lanes);
+  if constexpr (lanes > 1) {
+    if (step == 1 && count == lanes) return read_contiguous<T>(from.first.data(), offset, lanes, to);
+    if (step == 1) return read_contiguous<T>(from.first.data(), offset, count, to);
   }
+  T* numbers = reinterpret_cast<T*>(to);
+  for (int q = 0; q < count; ++q)
+    for (int lane = 0; lane < lanes; ++lane)
+      numbers[q * lanes + lane] = from.first[static_cast<std::size_t>(lane)][offset + q * step];
 }
 
-// Calls take(i, j, entry) for the entries of a row from column `begin` to `end` - 1.
-template <class T, class Take>
+// Entries begin … end - 1 of row i, one after the other.
+template <class T>
 BRENIER_INLINE void read_row(const LaneMatrices<T, const T>& from, std::int64_t i, std::int64_t begin, std::int64_t end,
-                             const Take& take) {
-  for (std::int64_t j = begin; j < end; j += kBatchLanes<T>) {
-    const int count = static_cast<int>(std::min<std::int64_t>(kBatchLanes<T>, end - j));
-    Number<T> x[kBatchLanes<T>];
-    read_lanes<T>(from, i * from.row + j * from.col, from.col, count, x);
-    for (int q = 0; q < count; ++q) take(i, j + q, x[q]);
-  }
+                             Number<T>* to) {
+  for (std::int64_t j = begin; j < end; j += kBatchLanes<T>, to += kBatchLanes<T>)
+    read_lanes<T>(from, i * from.row + j * from.col, from.col,
+                  static_cast<int>(std::min<std::int64_t>(kBatchLanes<T>, end - j)), to);
 }
 
-// Writes `active` lanes of columns begin … end - 1 of a row, whose numbers lie one after the other; entry(i, j) gives
-// them.
-template <class T, class Entry>
+// Writes `active` lanes of entries begin … end - 1 of row i, whose numbers lie one after the other.
+template <class T>
 BRENIER_INLINE void write_row(const LaneMatrices<T, T>& to, int active, std::int64_t i, std::int64_t begin,
-                              std::int64_t end, const Entry& entry) {
-  for (std::int64_t j = begin; j < end; j += kBatchLanes<T>) {
-    const int count = static_cast<int>(std::min<std::int64_t>(kBatchLanes<T>, end - j));
-    Number<T> x[kBatchLanes<T>];
-    for (int q = 0; q < kBatchLanes<T>; ++q) x[q] = q < count ? entry(i, j + q) : Number<T>(0);
-    transpose_packs<T>(x);
-    for (int lane = 0; lane < active; ++lane) {
-      T* row = to.first[static_cast<std::size_t>(lane)] + i * to.row + j;
-      if constexpr (kBatchLanes<T> == 1)
-        *row = x[0];
-      else if (count == kBatchLanes<T>)
-        store<T>(row, x[lane]);
-      else
-        store_part<T>(row, x[lane], count);
-    }
+                              std::int64_t end, const Number<T>* from) {
+  constexpr int lanes = kBatchLanes<T>;
+  for (std::int64_t j = begin; j < end; j += lanes, from += lanes) {
+    const int count = static_cast<int>(std::min<std::int64_t>(lanes, end - j));
+    const std::int64_t offset = i * to.row + j;
+    if constexpr (lanes == 1)
+      to.first[0][offset] = *from;
+    else if (count == lanes && active == lanes)
+      write_contiguous<T>(to.first.data(), offset, lanes, lanes, from);
+    else
+      write_contiguous<T>(to.first.data(), offset, active, count, from);
   }
 }
 
