@@ -9,13 +9,8 @@
 #include "engine/cuda/kernels.h"
 #include "engine/cuda/matrix_algorithms.h"
 #include "engine/cuda/pack.h"
-// Linear algebra, one thread for each matrix, or for each column of right-hand sides: the plain texts in global memory.
-// Right for every order, and the yardstick for faster kernels.
-// Threads step through their work by the grid and have scratch memory each, so that this does not grow with the batch.
-#include "engine/cuda/linalg_tasks.h"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
-namespace linalg {
 namespace {
 
 constexpr int kThreadSide = 16, kWarpSide = 64, kThreadTeams = 32, kWarpTeams = 4;
@@ -51,48 +46,6 @@ struct MatrixCall {
   std::int64_t batches = 0;
   T* space = nullptr;  // null: shared memory
   int teams = 1;       // of a block
-// -- factors --
-__global__ void cholesky_tasks(T* out, Matrices<T> matrices, std::int64_t n, std::int64_t tasks, Work<T> work) {
-  for (std::int64_t task = thread_in_grid(); task < tasks; task += threads_in_grid()) {
-    const Strided<const T> a = matrices.at(task);
-    const Strided<T> l{out + task * n * n, n, 1};
-    for (std::int64_t i = 0; i < n; ++i)
-      for (std::int64_t j = 0; j < n; ++j) l.at(i, j) = j <= i ? T(0.5) * (a.at(i, j) + a.at(j, i)) : T(0);
-    factor_in_place<1>(l, n, work.mine());
-  }
-}
-__global__ void lu_tasks(T* out, Matrices<T> matrices, std::int64_t n, std::int64_t tasks, Work<T>) {
-  for (std::int64_t task = thread_in_grid(); task < tasks; task += threads_in_grid()) {
-    const Strided<const T> a = matrices.at(task);
-    T* f = out + task * (n + 1) * n;
-    for (std::int64_t i = 0; i < n; ++i)
-      for (std::int64_t j = 0; j < n; ++j) f[i * n + j] = a.at(i, j);
-    factor_lu<T>(Strided<T>{f, n, 1}, f + n * n, n);
-  }
-}
-// -- systems --
-enum class System { Lower, Upper, Spd, Lu, LuTransposed };
-__device__ void exchange_entries(T* b, const Strided<const T>& f, std::int64_t n, bool backwards) {
-  for (std::int64_t step = 0; step < n; ++step) {
-    const std::int64_t k = backwards ? n - 1 - step : step;
-    exchange_rows(b + k, b + static_cast<std::int64_t>(f.at(n, k)), 1, 1);
-  }
-}
-__device__ void solve_column(System system, const Strided<const T>& f, std::int64_t n, T* b, T* reciprocals) {
-  for (std::int64_t i = 0; i < n; ++i) reciprocals[i] = T(1) / f.at(i, i);
-  const T* const none = nullptr;
-  if (system == System::Lu) exchange_entries(b, f, n, false);
-  if (system == System::Lower || system == System::Spd) solve_down<1, 1>(f, reciprocals, 0, 0, n, b);
-  if (system == System::Lu) solve_down<1, 1>(f, none, 0, 0, n, b);
-  if (system == System::LuTransposed) solve_down<1, 1>(f.transposed(), reciprocals, 0, 0, n, b);
-  if (system == System::Upper || system == System::Lu) solve_up<1, 1>(f, reciprocals, n, 0, n, b);
-  if (system == System::Spd) solve_up<1, 1>(f.transposed(), reciprocals, n, 0, n, b);
-  if (system == System::LuTransposed) solve_up<1, 1>(f.transposed(), none, n, 0, n, b);
-  if (system == System::LuTransposed) exchange_entries(b, f, n, true);
-}
-struct SolutionShape {
-  std::int64_t n, columns;
-  bool inverts;  // right-hand sides are the identity
 };
 
 template <class T>
@@ -111,31 +64,6 @@ struct Substitution {
   template <class Team, class T>
   __device__ static void run(const Workspace<T>& w, const MatrixProblem& p) {
     substitute<Team>(w.a, p.n, w.b, p.cols, p.second_form ? Direction::Backward : Direction::Forward, false);
-}
-
-// `right_sides` is null for the identity.
-void solve_system(const char* op, System system, const KernelCall& call, const Tensor& factor,
-                  const Tensor* right_sides) {
-  for_output(op, call, [&](auto type) {
-    using T = typename decltype(type)::type;
-    const Shape batch = batch_shape(call.output);
-    const SolutionShape shape{call.output.shape()[-2], call.output.shape()[-1], right_sides == nullptr};
-    launch_tasks<T>(op, call.output.size() / shape.n, 2 * shape.n, solve_tasks<T>, system,
-                    call.output.mutable_data<T>(), matrices_of<T>(factor, batch),
-                    matrices_of<T>(right_sides ? *right_sides : factor, batch), shape);
-  });
-}
-
-template <class T>
-__global__ void spd_inverse_tasks(T* out, Matrices<T> factors, std::int64_t n, std::int64_t tasks, Work<T> work) {
-  for (std::int64_t task = thread_in_grid(); task < tasks; task += threads_in_grid()) {
-    const Strided<const T> factor = factors.at(task);
-    const Strided<T> l{out + task * n * n, n, 1};
-    for (std::int64_t i = 0; i < n; ++i)
-      for (std::int64_t j = 0; j <= i; ++j) l.at(i, j) = factor.at(i, j);
-    T* reciprocals = work.mine();
-    for (std::int64_t i = 0; i < n; ++i) reciprocals[i] = T(1) / l.at(i, i);
-    invert_factored<1>(l, n, reciprocals, reciprocals + n);
   }
 };
 struct CholeskySolve {
@@ -179,9 +107,6 @@ __device__ __forceinline__ Workspace<T> workspace(const MatrixCall<T>& call, int
 }
 
 // Calls f(matrix, i, j) for all entries of `count` matrices of this size, shared among the block.
-// -- the table --
-
-// One task for each matrix of the first input that is read, [.., n, n] or with another row.
 template <class F>
 __device__ __forceinline__ void for_block_entries(int count, int rows, int cols, const F& f) {
   const int size = rows * cols;
@@ -306,7 +231,6 @@ MatrixProblem factorisation(const KernelCall& call, bool symmetric) {
 }
 
 }  // namespace
-}  // namespace linalg
 
 void cholesky_kernel(const KernelCall& call) {
   for_each_matrix<CholeskyFactor>("cholesky", call, factorisation(call, true), *call.inputs[0]);
@@ -339,20 +263,6 @@ void symmetric_eigen_kernel(const KernelCall& call) {
   problem.b = {problem.n, problem.n};
   problem.lists = {2, problem.n};
   for_each_matrix<DenseEigen>("symmetric_eigen", call, problem, *call.inputs[0]);
-void add_linear_algebra(std::array<Kernel, kOpCount>& table) {
-  const auto set = [&](OpCode code, Kernel kernel) { table[static_cast<std::size_t>(code)] = kernel; };
-  set(OpCode::Cholesky, linalg::cholesky_kernel);
-  set(OpCode::TriangularSolve, linalg::triangular_solve_kernel);
-  set(OpCode::SpdSolve, linalg::spd_solve_kernel);
-  set(OpCode::SpdInverse, linalg::spd_inverse_kernel);
-  set(OpCode::SpdLogdet, linalg::spd_logdet_kernel);
-  set(OpCode::LuFactor, linalg::lu_factor_kernel);
-  set(OpCode::LuSolve, linalg::lu_solve_kernel);
-  set(OpCode::LuInverse, linalg::lu_inverse_kernel);
-  set(OpCode::LuLogdet, linalg::lu_logdet_kernel);
-  set(OpCode::LuSign, linalg::lu_sign_kernel);
-  set(OpCode::SymmetricEigen, linalg::symmetric_eigen_kernel);
-  set(OpCode::TridiagonalEigen, linalg::tridiagonal_eigen_kernel);
 }
 
 }  // namespace brenier::BRENIER_CUDA_NAMESPACE
