@@ -9,7 +9,7 @@
 // the tolerance, the true one is computed, in the same product as the other rows' next step; if that one lags behind,
 // the row goes on from it, and ends as Stagnated when a second correction does not help.
 //
-// Reference: Hestenes & Stiefel (1952); Golub & Van Loan (2013), section 11.5; van der Vorst & Ye (2000) for the
+// Reference: Hestenes & Stiefel (1952); Golub & Van Loan (2013), section 11.3; van der Vorst & Ye (2000) for the
 // residuals. The iteration itself: solvers/conjugate_gradient_step.h.
 #pragma once
 

@@ -4,8 +4,8 @@
 //   Nyström    A ≈ U Λ Uᵀ from ℓ products with random vectors;  M = (λ_ℓ + σ) U (Λ + σ I)⁻¹ Uᵀ + (I - U Uᵀ),
 //              where A has few large eigenvalues. The condition number of M(A + σI) is about (λ_ℓ + σ) / (λ_min + σ).
 //
-// Reference: Frangella, Tropp & Udell, Randomized Nyström preconditioning, SIAM J. Matrix Anal. Appl. (2023),
-// algorithm 2.1 and equation (5.2).
+// Reference: Frangella, Tropp & Udell, Randomized Nyström preconditioning, SIAM J. Matrix Anal. Appl. 44
+// (2023).
 #pragma once
 
 #include "engine/ops.h"

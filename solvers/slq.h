@@ -10,7 +10,7 @@
 //
 //   auto [value, standard_error, lower, upper] = slq_logdet(a, {rows, d}, key, {.lower_bound = 1e-2});
 //
-// Reference: Golub & Meurant, Matrices, Moments and Quadrature (2010), chapters 6 and 11; Ubaru, Chen & Saad (2017).
+// Reference: Golub & Meurant, Matrices, Moments and Quadrature (2010); Ubaru, Chen & Saad (2017).
 #pragma once
 
 #include <functional>

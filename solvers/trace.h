@@ -5,8 +5,7 @@
 //                turn is left out of Ω and used for the rest; the mean of these. The error falls as fast as the
 //                eigenvalues do. Test vectors are put to the length that makes their part of the rest exact on average.
 //
-// Reference: Hutchinson (1990); Epperly, Tropp & Webber, XTrace, SIAM J. Matrix Anal. Appl. 45 (2024), sections 2.1 and
-// 2.3.
+// Reference: Hutchinson (1990); Epperly, Tropp & Webber, XTrace, SIAM J. Matrix Anal. Appl. 45 (2024).
 #pragma once
 
 #include <cstdint>

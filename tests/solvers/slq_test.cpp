@@ -92,6 +92,20 @@ TEST_CASE("other functions have exact quadratures too") {
   }
 }
 
+TEST_CASE("float32 gives the estimate of float64 to its precision") {
+  Sampler sampler(8);
+  const Spectrum wide = log_uniform_rows(2, 20, 100, sampler);
+  const Spectrum narrow = {cast(wide.eigenvalues, DType::Float32), cast(wide.mirror, DType::Float32)};
+  const SlqOptions options{.steps = 12, .lower_bound = 0.9, .dtype = DType::Float32};
+  const SlqEstimate estimate = slq_logdet(narrow.matrix(), {2, 20}, {4, 0}, options);
+  SlqOptions same = options;
+  same.dtype = DType::Float64;
+  const SlqEstimate exact = slq_logdet(wide.matrix(), {2, 20}, {4, 0}, same);
+  CHECK(estimate.value.dtype() == DType::Float32);
+  CHECK(mismatch(cast(estimate.value, DType::Float64), exact.value, 1e-3) == "");
+  CHECK(mismatch(cast(estimate.lower, DType::Float64), exact.lower, 1e-3) == "");
+}
+
 TEST_CASE("what is cut off adds nothing, even where f is infinite there") {
   // One step is exact; the bracket's node at 0 has weight zero.
   const SlqEstimate estimate =
