@@ -37,10 +37,10 @@ def array(stream, shape, scale, dtype=numpy.float32):
     return (numbers(stream, math.prod(shape)) * scale).reshape(shape).astype(dtype)
 
 
-def parameters(shapes):
+def parameters(shapes, dtype=numpy.float32):
     """Matrices [out, in] within ±1/√in, everything else within ±0.1."""
     return [
-        array(PARAMETERS + t, shape, 1 / math.sqrt(shape[1]) if len(shape) == 2 else 0.1)
+        array(PARAMETERS + t, shape, 1 / math.sqrt(shape[1]) if len(shape) == 2 else 0.1, dtype)
         for t, shape in enumerate(shapes)
     ]
 
@@ -73,6 +73,8 @@ def positive_definite(n):
 
 
 MATRICES = 1024
+INVERSION = {"d2": (256, 2, 32, 3), "d43": (256, 43, 256, 5), "d784": (256, 784, 256, 3)}
+INVERSION_WEIGHTS = {"convex": 100.0, "quadratic": 0.1}
 FLOWS = {"c1": "b1", "c2": "b2"}
 CHAIN = 100  # operations of a workload of group a
 FLOW_ITERATIONS, FLOW_RATE = 2, 5e-3

@@ -10,6 +10,7 @@ const std::vector<Workload>& workloads() {
     add_flows(all);
     add_transport(all);
     add_gradient_networks(all);
+    add_inversion(all);
     add_products(all);
     add_matrices(all);
     add_stream(all);

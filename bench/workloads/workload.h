@@ -5,6 +5,7 @@
 //   c        a training step of a convex potential flow
 //   d        a training step of a monotone gradient network through Sinkhorn iterations
 //   e        a training step of an input-convex gradient network
+//   inversion  of gradient maps, row by row
 //   gemm     matrix products in the shapes of these
 //   linalg   factorisations of many small matrices
 //   stream   a long elementwise chain in main memory
@@ -53,6 +54,7 @@ void add_potentials(std::vector<Workload>& list);
 void add_flows(std::vector<Workload>& list);
 void add_transport(std::vector<Workload>& list);
 void add_gradient_networks(std::vector<Workload>& list);
+void add_inversion(std::vector<Workload>& list);
 void add_products(std::vector<Workload>& list);
 void add_matrices(std::vector<Workload>& list);
 void add_stream(std::vector<Workload>& list);
