@@ -11,6 +11,7 @@ const std::vector<Workload>& workloads() {
     add_transport(all);
     add_gradient_networks(all);
     add_products(all);
+    add_sinkhorn(all);
     add_stream(all);
     return all;
   }();

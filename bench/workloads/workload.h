@@ -6,6 +6,7 @@
 //   d        a training step of a monotone gradient network through Sinkhorn iterations
 //   e        a training step of an input-convex gradient network
 //   gemm     matrix products in the shapes of these
+//   sinkhorn the divergence of two clouds with its gradient, 100 iterations
 //   stream   a long elementwise chain in main memory
 //
 // Names are paths, GROUP/VARIANT/OPERATION, for example b1/gaussian/double_backward.
@@ -53,6 +54,7 @@ void add_flows(std::vector<Workload>& list);
 void add_transport(std::vector<Workload>& list);
 void add_gradient_networks(std::vector<Workload>& list);
 void add_products(std::vector<Workload>& list);
+void add_sinkhorn(std::vector<Workload>& list);
 void add_stream(std::vector<Workload>& list);
 
 }  // namespace brenier::bench
