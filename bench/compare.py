@@ -22,7 +22,7 @@ from worker_process import DISTURBED, Worker, WorkerError, undisturbed  # noqa: 
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ROOT / "bench" / "peers"
-GET_PYTHON = "python3 -m venv build/peers && build/peers/bin/pip install torch jax"
+GET_PYTHON = "python3 -m venv build/peers && build/peers/bin/pip install torch jax geomloss"
 # Digests are compared relative to the norm. Two orders of summation of float32 numbers differ by a few units in the
 # last place, 2^-23; iterated workloads add up some tens of them.
 TOLERANCE = 256 * 2.0**-23

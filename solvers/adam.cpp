@@ -1,3 +1,5 @@
+// Adam and AdamW in operations: the corrections 1 - βᵗ are computed from the count of steps, a tensor, so that a program
+// can count.
 #include "solvers/adam.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Adamax in operations. See solvers/adam.cpp for the count of steps.
 #include "solvers/adamax.h"
 
 #include <cmath>

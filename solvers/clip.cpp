@@ -1,3 +1,5 @@
+// The factor min(1, max_norm/norm) is chosen by where(), not by reading the norm: nothing waits for a device, and a
+// program may do it.
 #include "solvers/clip.h"
 
 #include <stdexcept>

@@ -1,3 +1,4 @@
+// An average is updated like the moments of an optimiser: new tensors from old ones.
 #include "solvers/ema.h"
 
 namespace brenier {

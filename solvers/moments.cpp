@@ -1,3 +1,5 @@
+// The state of optimisers: made, checked, stored and taken back. Gradients are matched with parameters, and moments with
+// both, by their place in visiting order.
 #include "solvers/moments.h"
 
 namespace brenier {

@@ -1,3 +1,5 @@
+// The decisions are taken in the order in which PyTorch takes them: improvement first, then cooldown, then patience. A
+// loss during the cooldown can thus become the best one.
 #include "solvers/plateau.h"
 
 #include <algorithm>

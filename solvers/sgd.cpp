@@ -1,3 +1,4 @@
+// Momentum in operations. The count of steps is kept like that of other optimisers; nothing depends on it.
 #include "solvers/sgd.h"
 
 namespace brenier {

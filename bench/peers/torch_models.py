@@ -109,6 +109,40 @@ def transport_cost(x, y, epsilon, iterations):
     return (torch.exp(scores + f + g) * cost).sum()
 
 
+def softmin(epsilon, cost, h):
+    return -epsilon * torch.logsumexp(h - cost / epsilon, 1)
+
+
+def sinkhorn_iteration(epsilon, costs, log_weights, potentials):
+    """Averaged updates of f, g and the two self terms; costs are those of xy, yx, xx, yy."""
+    (a, b), (f, g, fx, gy) = log_weights, potentials
+    columns = (b + g / epsilon, a + f / epsilon, a + fx / epsilon, b + gy / epsilon)
+    return tuple(0.5 * (p + softmin(epsilon, c, h)) for p, c, h in zip(potentials, costs, columns))
+
+
+def sinkhorn_divergence(iteration, x, y, blur, scaling, diameter):
+    """What GeomLoss computes; `iteration` is sinkhorn_iteration, possibly compiled."""
+
+    def cost(p, q):
+        return 0.5 * ((p * p).sum(1, keepdim=True) + (q * q).sum(1)) - p @ q.T
+
+    steps = math.ceil(math.log(blur / diameter) / math.log(scaling))
+    schedule = [diameter, *(diameter * scaling**k for k in range(steps)), blur]
+    log_weights = [torch.full((len(p),), -math.log(len(p)), device=p.device) for p in (x, y)]
+    a, b = log_weights
+    with torch.no_grad():
+        costs = (cost(x, y), cost(y, x), cost(x, x), cost(y, y))
+        first = schedule[0] ** 2
+        potentials = tuple(softmin(first, c, h) for c, h in zip(costs, (b, a, a, b)))
+        for length in schedule:
+            epsilon = torch.tensor(length**2, device=x.device)
+            potentials = iteration(epsilon, costs, log_weights, potentials)
+    f, g, fx, gy = potentials
+    e, xc, yc = blur**2, x.detach(), y.detach()
+    value = softmin(e, cost(x, yc), b + g / e).mean() - softmin(e, cost(x, xc), a + fx / e).mean()
+    return value + softmin(e, cost(y, xc), a + f / e).mean() - softmin(e, cost(y, yc), b + gy / e).mean()
+
+
 def midpoints(x, nodes):
     """Every row of x times every node: [nodes, batch, dim]."""
     return ((torch.arange(nodes, dtype=torch.float32, device=x.device) + 0.5) / nodes)[:, None, None] * x

@@ -177,6 +177,32 @@ def transport():
     return train(shapes, worker.TRANSPORT_RATE, loss)
 
 
+def sinkhorn(n, d):
+    """GeomLoss on dense matrices if it is installed, otherwise its formula, with --compile by compiled iterations."""
+    x, y = tensor(worker.POINTS, (n, d), 1.0, True), tensor(worker.TARGET, (n, d), 0.5)
+    blur, diameter = worker.SINKHORN_BLUR * math.sqrt(d), worker.SINKHORN_DIAMETER * math.sqrt(d)
+    try:
+        from geomloss import SamplesLoss
+    except ImportError:
+        SamplesLoss = None
+    if SamplesLoss and not COMPILE:
+        options = {"blur": blur, "scaling": worker.SINKHORN_SCALING, "diameter": diameter, "backend": "tensorized"}
+        loss = SamplesLoss("sinkhorn", p=2, **options)
+    else:
+        if GRAPHS:
+            raise Skip("iterations have a state, which CUDA graphs would overwrite")
+        iteration = torch.compile(models.sinkhorn_iteration) if COMPILE else models.sinkhorn_iteration
+
+        def loss(x, y):
+            return models.sinkhorn_divergence(iteration, x, y, blur, worker.SINKHORN_SCALING, diameter)
+
+    def run():
+        value = loss(x, y)
+        return value, torch.autograd.grad(value, x)[0]
+
+    return run, lambda: arrays(run())
+
+
 def gradient_network(integral):
     sizes = worker.NETWORK
     x = tensor(worker.POINTS, (sizes["batch"], sizes["dim"]), 1.7)
@@ -297,6 +323,8 @@ def prepare(name):
         return *inversion(*rest), 1
     if group == "d":
         return *transport(), 1
+    if group == "sinkhorn":
+        return *sinkhorn(*(int(size) for size in rest)), 1
     if group == "e":
         return *gradient_network(rest[1]), 1
     raise Skip("not written for this peer")

@@ -82,6 +82,8 @@ TRANSPORT = {"batch": 128, "dim": 784, "units": 256, "layers": 10}
 TRANSPORT_ITERATIONS, TRANSPORT_EPSILON, TRANSPORT_RATE = 100, 50.0, 3e-4
 NETWORK = {"batch": 128, "dim": 2, "units": 5}
 NETWORK_NODES, NETWORK_RATE = 20, 1e-2
+SINKHORN_BLUR, SINKHORN_DIAMETER = 0.05, 2.0  # times the root of the dimension
+SINKHORN_SCALING = 0.025 ** (1 / 97.5)  # 100 iterations
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
 COMPARED_STEPS = 4
 

@@ -13,6 +13,7 @@ const std::vector<Workload>& workloads() {
     add_inversion(all);
     add_products(all);
     add_matrices(all);
+    add_sinkhorn(all);
     add_stream(all);
     return all;
   }();

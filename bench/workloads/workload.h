@@ -5,9 +5,10 @@
 //   c        a training step of a convex potential flow
 //   d        a training step of a monotone gradient network through Sinkhorn iterations
 //   e        a training step of an input-convex gradient network
-//   inversion  of gradient maps, row by row
+//   inversion of gradient maps, row by row
 //   gemm     matrix products in the shapes of these
 //   linalg   factorisations of many small matrices
+//   sinkhorn the divergence of two clouds with its gradient, 100 iterations
 //   stream   a long elementwise chain in main memory
 //
 // Names are paths, GROUP/VARIANT/OPERATION, for example b1/gaussian/double_backward.
@@ -57,6 +58,7 @@ void add_gradient_networks(std::vector<Workload>& list);
 void add_inversion(std::vector<Workload>& list);
 void add_products(std::vector<Workload>& list);
 void add_matrices(std::vector<Workload>& list);
+void add_sinkhorn(std::vector<Workload>& list);
 void add_stream(std::vector<Workload>& list);
 
 }  // namespace brenier::bench

@@ -24,13 +24,8 @@ T fill_exponents(T* e, const T* a, const T* v, T scale, std::int64_t n) {
       high[0] = max(high[0], x);
       high[1] = max(high[1], y);
     }
-    if (j + lanes <= n) {
-      const Pack<T> x = fma(Pack<T>(scale), load(a + j), load(v + j));
-      store(e + j, x);
-      high[0] = max(high[0], x);
-      j += lanes;
-    }
-    if (const auto rest = static_cast<int>(n - j); rest > 0) {
+    for (; j < n; j += lanes) {
+      const auto rest = static_cast<int>(std::min<std::int64_t>(lanes, n - j));
       const Pack<T> x = fma(Pack<T>(scale), load_part(a + j, rest), load_part(v + j, rest));
       store(e + j, Pack<T>(largest));
       store_part(e + j, x, rest);

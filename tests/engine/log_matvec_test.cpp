@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "engine/autodiff.h"
+#include "engine/backend.h"
 #include "engine/ops.h"
 #include "tests/support/compare.h"
 #include "tests/support/kernel_call.h"
@@ -40,10 +41,12 @@ TEST_CASE("log_matvec is the logarithm of a product, for rows of any length and 
     for (std::int64_t n : {1, 2, 7, 16, 17, 33, 64, 100, 1023, 1024, 1025, 2500}) {
       const Tensor a = sampler.uniform({3, n}, -5, 5, dtype), v = sampler.uniform({n}, -5, 5, dtype);
       const Tensor expected = oracle(a, v, -1.5);
+      const double tolerance = 4 * epsilon(dtype) * 20;
+      CHECK(mismatch(log_matvec(a, v, -1.5), expected, tolerance) == "");
+      if (!default_backend().host_readable()) continue;  // layouts are made on the CPU
       for (const Layout& layout : layouts()) {
         INFO(name_of(dtype), " ", n, " ", layout.name);
-        const Tensor got = log_matvec(layout.of(a), layout.of(v), -1.5);
-        CHECK(mismatch(got, expected, 4 * epsilon(dtype) * 20) == "");
+        CHECK(mismatch(log_matvec(layout.of(a), layout.of(v), -1.5), expected, tolerance) == "");
       }
     }
   }
@@ -94,7 +97,7 @@ TEST_CASE("log_matvec refuses shapes that do not fit") {
   CHECK(lacks(message_of([] {
                 log_matvec(zeros({2, 3}), zeros({3}), zeros({3}));
               }),
-              {"the scale is one number"}) == "");
+              {"[log_matvec] the scale is one number"}) == "");
 }
 
 }  // namespace brenier::testing

@@ -119,5 +119,5 @@ TEST_CASE("costs that are no costs are refused") {
   CHECK(lacks(of(tensor({{1, 2}, {NAN, 4}})), {"[optimal_assignment] cost [1, 0] is nan"}) == "");
   CHECK(lacks(of(tensor({{1, -kInfinity}})), {"[optimal_assignment]", "cost [0, 1] is -inf"}) == "");
   CHECK(lacks(of(zeros({3, 2})), {"[optimal_assignment]", "n <= m", "[3, 2]"}) == "");
-  CHECK(lacks(of(zeros({3})), {"[n, m]", "[3]"}) == "");
+  CHECK(lacks(of(zeros({3})), {"[optimal_assignment]", "[n, m]", "[3]"}) == "");
 }

@@ -145,5 +145,8 @@ TEST_CASE("arguments that make no sense are refused") {
                 wasserstein_exact(zeros({3, 2}), zeros({4, 2}));
               }),
               {"[wasserstein_exact]", "equally many", "[4, 2]"}) == "");
-  CHECK(lacks(message_of([] { sliced_wasserstein(zeros({3, 2}), zeros({4, 2}), ones({5, 3})); }), {"[k, 2]"}) == "");
+  CHECK(lacks(message_of([] {
+                sliced_wasserstein(zeros({3, 2}), zeros({4, 2}), ones({5, 3}));
+              }),
+              {"[sliced_wasserstein]", "[k, 2]"}) == "");
 }
