@@ -4,6 +4,8 @@
 // memory of the thread, filled up with the identity to whole blocks.
 
 inline constexpr std::int64_t kLargestInLanes = 64;
+// What reading and writing an entry takes, in multiply-adds.
+inline constexpr std::int64_t kCopyTerms = 8;
 
 // Room for a matrix of m rows in packs, row-major. Rows are an odd number of packs apart, or columns would all fall into
 // the same sets of the cache.
@@ -57,7 +59,7 @@ void cholesky_in_lanes(const KernelCall& call) {
   const Tensor& input = *call.inputs[0];
   const std::int64_t n = input.shape()[-1], m = rounded_up(n, R), matrices = input.size() / (n * n);
   const BatchOffsets offsets = batch_offsets(input, batch_shape(input));
-  for_each_group<T>(matrices, n * n * n / 6 * kBatchLanes<T>, [&](std::int64_t begin, int active) {
+  for_each_group<T>(matrices, n * n * (n / 6 + kCopyTerms) * kBatchLanes<T>, [&](std::int64_t begin, int active) {
     V* reciprocals = work_numbers<V>(Scratch::Factor, lane_size(m) + m);
     const Strided<V> a = lane_matrix(reciprocals + m, m);
     read_symmetric<T>(lane_matrices<T>(input, offsets, begin, matrices), a, n);
@@ -77,7 +79,7 @@ void spd_inverse_in_lanes(const KernelCall& call) {
   const Tensor& factor = *call.inputs[1];
   const std::int64_t n = factor.shape()[-1], m = rounded_up(n, R), matrices = factor.size() / (n * n);
   const BatchOffsets offsets = batch_offsets(factor, batch_shape(factor));
-  for_each_group<T>(matrices, n * n * n / 3 * kBatchLanes<T>, [&](std::int64_t begin, int active) {
+  for_each_group<T>(matrices, n * n * (n / 3 + kCopyTerms) * kBatchLanes<T>, [&](std::int64_t begin, int active) {
     V* reciprocals = work_numbers<V>(Scratch::Factor, lane_size(m) + m * m + m);
     V* columns = reciprocals + m;
     const Strided<V> l = lane_matrix(columns + m * m, m);
@@ -167,7 +169,7 @@ void solve_in_lanes(System system, const Tensor& factor, const Tensor* right_sid
   const Shape batch = batch_shape(output);
   const BatchOffsets factor_offsets = batch_offsets(factor, batch);
   const BatchOffsets right_offsets = right_sides ? batch_offsets(*right_sides, batch) : BatchOffsets{};
-  for_each_group<T>(matrices, n * n * k * kBatchLanes<T>, [&](std::int64_t begin, int active) {
+  for_each_group<T>(matrices, n * n * (k + kCopyTerms) * kBatchLanes<T>, [&](std::int64_t begin, int active) {
     V* memory = work_numbers<V>(Scratch::Factor, 2 * m + m * C + lane_size(m));
     const LaneFactor<V> packed{lane_matrix(memory + 2 * m + m * C, m), memory, memory + m};
     V* b = memory + 2 * m;
@@ -192,7 +194,7 @@ void lu_in_lanes(const KernelCall& call) {
   const Tensor& input = *call.inputs[0];
   const std::int64_t n = input.shape()[-1], matrices = input.size() / (n * n);
   const BatchOffsets offsets = batch_offsets(input, batch_shape(input));
-  for_each_group<T>(matrices, n * n * n / 2 * kBatchLanes<T>, [&](std::int64_t begin, int active) {
+  for_each_group<T>(matrices, n * n * (n / 2 + kCopyTerms) * kBatchLanes<T>, [&](std::int64_t begin, int active) {
     V* pivots = work_numbers<V>(Scratch::Factor, n + lane_size(n));
     const Strided<V> a = lane_matrix(pivots + n, n);
     read_matrix<T>(lane_matrices<T>(input, offsets, begin, matrices), a, n, n);
