@@ -109,7 +109,8 @@ template <class Solve>
 Curve descent_curve(const std::string& label, std::int64_t most, const Solve& solve) {
   Curve curve{label};
   const Tensor start = tensor({{-1.2, 1.0}});
-  for (std::int64_t iterations = 0; iterations <= most; iterations = iterations < 40 ? iterations + 1 : iterations * 5 / 4) {
+  for (std::int64_t iterations = 0; iterations <= most;
+       iterations = iterations < 40 ? iterations + 1 : iterations * 5 / 4) {
     const Minimum<Tensor> found = solve(start, iterations);
     curve.x.push_back(static_cast<double>(found.report.row_evaluations));
     curve.y.push_back(std::max(rosenbrock(found.solution).item(), 1e-20));
@@ -172,7 +173,8 @@ int main(int argc, char** argv) {
   return run_program(
       argc, argv,
       {.name = "solver_figures",
-       .claim = "Conjugate gradients, Lanczos quadrature, descent methods and Sinkhorn divergences do what theory says.",
+       .claim =
+           "Conjugate gradients, Lanczos quadrature, descent methods and Sinkhorn divergences do what theory says.",
        .source = "solvers/README.md and the references there",
        .description = "Draws the figures of solvers/README.md and tabulates the bias of truncated Lanczos quadrature.",
        .columns = {"study", "condition", "steps", "gauss_excess", "radau_excess", "blur", "points", "mean_error"}},
