@@ -76,11 +76,12 @@ Tensor log_matvec(const Tensor& a, const Tensor& v, double scale = 1);
 Tensor dot(const Tensor& a, const Tensor& b);    // sum of products over everything; scalar
 Tensor outer(const Tensor& a, const Tensor& b);  // [m], [n] -> [m, n]
 
-// Linear algebra, on the last two axes; leading axes are a batch, and broadcast between arguments. A symmetric argument
-// stands for its symmetric part (A + A^T)/2, which is all that is read of it, and its derivatives are symmetric; of a
-// triangular one only that triangle is read, and its derivatives lie there. Nothing throws because of numbers: a matrix that is
-// singular, not positive definite or not finite gives infinities or NaN in its own results and leaves the rest of the
-// batch alone. A factorisation is made once for a value and all its derivatives. See engine/README.md.
+// Linear algebra, on the last two axes; leading axes are a batch, and broadcast between arguments. A symmetric
+// argument stands for its symmetric part (A + A^T)/2, which is all that is read of it, and its derivatives are
+// symmetric; of a triangular one only that triangle is read, and its derivatives lie there. Nothing throws because of
+// numbers: a matrix that is singular, not positive definite or not finite gives infinities or NaN in its own results
+// and leaves the rest of the batch alone. A factorisation is made once for a value and all its derivatives. See
+// engine/README.md.
 enum class Triangle { Lower, Upper };
 // L with L L^T = A for positive definite A, zeros above its diagonal; NaN from the column on where A is not.
 Tensor cholesky(const Tensor& a);
@@ -102,9 +103,10 @@ struct SymmetricEigen {
   Tensor values;   // [..., n], ascending
   Tensor vectors;  // [..., n, n]: orthonormal columns
 };
-// A = V diag(values) V^T. NaN if an entry is not finite. Eigenvalues closer than n eps max|values| count as repeated, and
-// terms of derivatives that divide by their difference as 0. A first derivative is then right if it is of a symmetric
-// function of the values, such as the sum of f(value); others lack what couples the eigenvectors of a repeated eigenvalue.
+// A = V diag(values) V^T. NaN if an entry is not finite. Eigenvalues closer than n eps max|values| count as repeated,
+// and terms of derivatives that divide by their difference as 0. A first derivative is then right if it is of a
+// symmetric function of the values, such as the sum of f(value); others lack what couples the eigenvectors of a
+// repeated eigenvalue.
 SymmetricEigen symmetric_eigen(const Tensor& a);
 // S with S S = A for symmetric positive semidefinite A; eigenvalues below n eps max|values| in size count as 0 if
 // negative, others give NaN. All derivatives are right at repeated eigenvalues; they are infinite or NaN where A is
@@ -114,8 +116,8 @@ struct TridiagonalEigen {
   Tensor values;            // [..., m], ascending
   Tensor first_components;  // [..., m]: of the orthonormal eigenvectors, with the sign that makes them >= 0
 };
-// Of the symmetric matrix with this diagonal [..., m] and off-diagonal [..., m-1]: the nodes and the roots of the weights
-// of a Gauss rule. Derivatives as those of symmetric_eigen.
+// Of the symmetric matrix with this diagonal [..., m] and off-diagonal [..., m-1]: the nodes and the roots of the
+// weights of a Gauss rule. Derivatives as those of symmetric_eigen.
 TridiagonalEigen tridiagonal_eigen(const Tensor& diagonal, const Tensor& offdiagonal);
 
 // Shape.

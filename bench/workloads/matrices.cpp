@@ -1,5 +1,5 @@
-// Many small symmetric positive definite matrices, [1024, n, n]: log-determinant and inverse from one Cholesky factor, which is
-// what a Gaussian likelihood and its gradient need. A = X Xᵀ/n + I for X by formula.
+// Many small symmetric positive definite matrices, [1024, n, n]: log-determinant and inverse from one Cholesky
+// factor, which is what a Gaussian likelihood and its gradient need. A = X Xᵀ/n + I for X by formula.
 #include "bench/workloads/recording.h"
 #include "engine/str.h"
 

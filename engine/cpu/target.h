@@ -23,8 +23,8 @@
 // Functions of packs are short parts of loops: a call would cost more than the work, and would move packs to memory.
 #define BRENIER_INLINE inline __attribute__((always_inline))
 
-// Before a short loop of constant length, over numbers in registers: GCC keeps an array in registers only if no loop over it is
-// left when it decides so.
+// Before a short loop of constant length, over numbers in registers: GCC keeps an array in registers only if no loop
+// over it is left when it decides so.
 #define BRENIER_UNROLL _Pragma("GCC unroll 16")
 
 // Whether the instruction sets of isa_avx2.cpp and isa_avx512.cpp exist on this architecture, and that of isa_neon.cpp.

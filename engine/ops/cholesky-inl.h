@@ -94,8 +94,8 @@ BRENIER_INLINE void factor_in_place(const Strided<V>& a, std::int64_t size, V* r
     }
 }
 
-// L replaced by (L Lᵀ)⁻¹, both triangles. `columns` has room for size² numbers and holds L⁻¹ afterwards: R columns after another,
-// each row of them together.
+// L replaced by (L Lᵀ)⁻¹, both triangles. `columns` has room for size² numbers and holds L⁻¹ afterwards: R columns
+// after another, each row of them together.
 template <int R, class V>
 BRENIER_INLINE void invert_factored(const Strided<V>& l, std::int64_t size, const V* reciprocals, V* columns) {
   for (std::int64_t j = 0; j < size; j += R) {

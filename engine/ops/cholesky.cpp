@@ -7,9 +7,9 @@
 //   SpdInverse(A, L)    X = A⁻¹, from L                 -X dA X
 //   SpdLogdet(A, L)     2 Σ ln L_ii                     tr(A⁻¹ dA)
 //
-// Φ keeps the lower triangle and halves the diagonal (Murray, Differentiation of the Cholesky decomposition, 2016; Giles,
-// Collected matrix derivative results, 2008). A stands for its symmetric part, and so does dA. The last three read
-// only L; their rules differentiate with respect to A and hold L fixed, for it says how and not what. So one
+// Φ keeps the lower triangle and halves the diagonal (Murray, Differentiation of the Cholesky decomposition, 2016;
+// Giles, Collected matrix derivative results, 2008). A stands for its symmetric part, and so does dA. The last three
+// read only L; their rules differentiate with respect to A and hold L fixed, for it says how and not what. So one
 // factorisation serves the value and all derivatives of all orders.
 #include "engine/ops/matrix.h"
 

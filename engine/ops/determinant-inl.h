@@ -1,5 +1,5 @@
-// Determinants from factors: of L L^T the square of the product of the diagonal of L, of P A = L U the product of the diagonal
-// of U with the sign of P. Needs engine/ops/substitution-inl.h.
+// Determinants from factors: of L L^T the square of the product of the diagonal of L, of P A = L U the product of the
+// diagonal of U with the sign of P. Needs engine/ops/substitution-inl.h.
 
 // ln |product of the diagonal|, with exponents taken out of the product before it overflows.
 template <class T>

@@ -1,8 +1,9 @@
 // Eigenvalues and eigenvectors of one symmetric matrix of numbers of type T.
 //
-// Householder reflections make the matrix tridiagonal, A = Q T Qᵀ, and implicit QL steps with Wilkinson's shift make that
-// diagonal (Golub & Van Loan 2013, sections 8.3.1 and 8.3.3; Bowdler, Martin, Reinsch & Wilkinson 1968). The matrix is first
-// scaled by a power of two to entries of size one. All inner loops run along rows; eigenvectors are rows here.
+// Householder reflections make the matrix tridiagonal, A = Q T Qᵀ, and implicit QL steps with Wilkinson's shift make
+// that diagonal (Golub & Van Loan 2013, sections 8.3.1 and 8.3.3; Bowdler, Martin, Reinsch & Wilkinson 1968). The
+// matrix is first scaled by a power of two to entries of size one. All inner loops run along rows; eigenvectors are
+// rows here.
 
 template <class T>
 struct EigenWork {

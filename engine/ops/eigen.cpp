@@ -5,9 +5,9 @@
 //   TridiagonalEigen(d, e)   λ of the tridiagonal matrix, w the first row of V, w >= 0       [..., 2, m]: λ, then w
 //
 // With M = Vᵀ dA V:  dλ_i = M_ii,  dV = V (F ∘ M),  F_ij = 1/(λ_j - λ_i), and 0 where the gap is at most n eps max|λ|
-// (Magnus, On differentiating eigenvalues and eigenvectors, 1985; Giles 2008). Where eigenvalues repeat, V is one choice of
-// many and has no derivative; F = 0 keeps what is computed from it finite. See engine/ops.h for what is right then. The
-// tridiagonal rule is that of the assembled matrix.
+// (Magnus, On differentiating eigenvalues and eigenvectors, 1985; Giles 2008). Where eigenvalues repeat, V is one
+// choice of many and has no derivative; F = 0 keeps what is computed from it finite. See engine/ops.h for what is
+// right then. The tridiagonal rule is that of the assembled matrix.
 #include <limits>
 
 #include "engine/ops/matrix.h"

@@ -3,8 +3,9 @@
 //   down:  x_i = (b_i - Σ_{k<i} l_ik x_k) / l_ii        up:  x_i = (b_i - Σ_{k>i} u_ik x_k) / u_ii
 //
 // V is what a right-hand side is made of and E what the factor is made of: a number, or a pack. Lanes of a pack are
-// different matrices where both are packs, and different columns where only V is one. The sums of R x C unknowns stay in
-// registers while both run through memory once: R + C loads for R C multiply-adds. Right-hand sides are rows of C numbers.
+// different matrices where both are packs, and different columns where only V is one. The sums of R x C unknowns stay
+// in registers while both run through memory once: R + C loads for R C multiply-adds. Right-hand sides are rows of C
+// numbers.
 //
 // Every unknown is a sum in ascending (down) or descending (up) order of k, whatever R, C, V and E.
 
@@ -72,8 +73,8 @@ BRENIER_INLINE void finish_row(V* x, const V (&sums)[C], const E* reciprocal) {
   }
 }
 
-// Rows begin … end - 1, a multiple of R of them, with terms from k = first on. `reciprocals`, of the diagonal, are null where
-// that is 1.
+// Rows begin … end - 1, a multiple of R of them, with terms from k = first on. `reciprocals`, of the diagonal, are
+// null where that is 1.
 template <int R, int C, class V, class E>
 BRENIER_INLINE void solve_down(const Strided<const E>& l, const E* reciprocals, std::int64_t first, std::int64_t begin,
                                std::int64_t end, V* b) {

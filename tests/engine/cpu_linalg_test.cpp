@@ -1,9 +1,10 @@
-// The kernels of linear algebra by what their results have to satisfy: L L^T = A, A X = B, A V = V diag(λ), V^T V = I, for
-// orders around the blocks, strips and limits of every instruction set, and batches around the lanes of a pack. Matrices
-// have condition number 4, so residuals are some n eps of the largest entry (Higham 2002, chapters 9, 10).
+// The kernels of linear algebra by what their results have to satisfy: L L^T = A, A X = B, A V = V diag(λ), V^T V =
+// I, for orders around the blocks, strips and limits of every instruction set, and batches around the lanes of a
+// pack. Matrices have condition number 4, so residuals are some n eps of the largest entry (Higham 2002, chapters 9,
+// 10).
 //
-// And what depends on nothing else: each matrix by itself, in a batch, in another layout, and for every number of threads, bit for
-// bit.
+// And what depends on nothing else: each matrix by itself, in a batch, in another layout, and for every number of
+// threads, bit for bit.
 #include <doctest/doctest.h>
 
 #include <cmath>

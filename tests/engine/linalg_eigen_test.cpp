@@ -115,7 +115,8 @@ TEST_CASE("the square root times itself is the matrix, also for repeated and zer
 }
 
 TEST_CASE("derivatives of the square root satisfy its equation to third order, at repeated eigenvalues too") {
-  // S S = A along A = A0 + e t: S' S + S S' = t, S'' S + 2 S' S' + S S'' = 0, S''' S + 3 S'' S' + 3 S' S'' + S S''' = 0.
+  // S S = A along A = A0 + e t: S' S + S S' = t, S'' S + 2 S' S' + S S'' = 0, S''' S + 3 S'' S' + 3 S' S'' + S S''' =
+  // 0.
   for (const std::vector<double>& spectrum : {std::vector<double>{2, 2, 2}, {1, 2, 2}, {1, 2, 4}}) {
     const Tensor value = Sampler(59).with_spectrum(spectrum), t = Sampler(60).spd({3, 3}, -1, 1);
     Tape tape;

@@ -1,5 +1,5 @@
-// What the operations of linear algebra promise: which part of a matrix counts, what happens where there is no answer, what
-// is refused, and derivatives against difference quotients and closed forms.
+// What the operations of linear algebra promise: which part of a matrix counts, what happens where there is no
+// answer, what is refused, and derivatives against difference quotients and closed forms.
 #include <doctest/doctest.h>
 
 #include <cmath>

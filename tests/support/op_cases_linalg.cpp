@@ -1,5 +1,5 @@
-// Rows for linear algebra: one matrix, batches, batches that broadcast, vectors, orders 0 and 1, other layouts. Matrices
-// have prescribed spectra. Eigenvectors are compared with a fixed sign, for it is not theirs to keep.
+// Rows for linear algebra: one matrix, batches, batches that broadcast, vectors, orders 0 and 1, other layouts.
+// Matrices have prescribed spectra. Eigenvectors are compared with a fixed sign, for it is not theirs to keep.
 #include <utility>
 
 #include "engine/ops.h"

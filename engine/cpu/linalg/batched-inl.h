@@ -7,8 +7,8 @@ inline constexpr std::int64_t kLargestInLanes = 64;
 // What reading and writing an entry takes, in multiply-adds.
 inline constexpr std::int64_t kCopyTerms = 8;
 
-// Room for a matrix of m rows in packs, row-major. Rows are an odd number of packs apart, or columns would all fall into
-// the same sets of the cache.
+// Room for a matrix of m rows in packs, row-major. Rows are an odd number of packs apart, or columns would all fall
+// into the same sets of the cache.
 inline std::int64_t lane_row(std::int64_t m) { return m | 1; }
 inline std::int64_t lane_size(std::int64_t m) { return m * lane_row(m); }
 template <class V>
@@ -149,7 +149,8 @@ void substitute(System system, const LaneFactor<Number<T>>& factor, std::int64_t
   }
 }
 
-// Columns begin … end - 1, at most C, of the right-hand sides, or of the identity if they are null; zeros beside and below.
+// Columns begin … end - 1, at most C, of the right-hand sides, or of the identity if they are null; zeros beside and
+// below.
 template <class T, int C>
 void read_right_sides(const LaneMatrices<T, const T>* from, std::int64_t n, std::int64_t m, std::int64_t begin,
                       std::int64_t end, Number<T>* b) {

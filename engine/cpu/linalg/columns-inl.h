@@ -1,10 +1,10 @@
 // Matrices one at a time, with different columns in the lanes of packs: for large orders, and for solves with many
-// right-hand sides. Factors are read where they lie; a strip of kBlockRows packs of columns at a time is copied to memory of
-// the thread, row after row.
+// right-hand sides. Factors are read where they lie; a strip of kBlockRows packs of columns at a time is copied to
+// memory of the thread, row after row.
 //
-// A Cholesky factorisation is a substitution too: column strip after column strip, U = L⁻¹ A from the rows of L known so
-// far; the rows of U on the diagonal then are the next rows of Lᵀ (bordering; Golub & Van Loan 2013, section 4.2). An
-// LU factorisation does the same with the exchanged rows and then factors what is left of the strip.
+// A Cholesky factorisation is a substitution too: column strip after column strip, U = L⁻¹ A from the rows of L known
+// so far; the rows of U on the diagonal then are the next rows of Lᵀ (bordering; Golub & Van Loan 2013, section 4.2).
+// An LU factorisation does the same with the exchanged rows and then factors what is left of the strip.
 
 inline constexpr int kStripPacks = kBlockRows;
 template <class T>
@@ -144,8 +144,8 @@ void solve_in_columns(System system, const Tensor& factor, const Tensor* right_s
 
 // -- Cholesky --
 
-// Rows first … end - 1 of the strip with these columns, R at a time; rows above are final. Row i of L left of the diagonal
-// is column i - first of the strip.
+// Rows first … end - 1 of the strip with these columns, R at a time; rows above are final. Row i of L left of the
+// diagonal is column i - first of the strip.
 template <int R, class T>
 void factor_cholesky_rows(Number<T>* b, std::int64_t first, std::int64_t begin, std::int64_t end, T* reciprocals) {
   constexpr int C = kStripPacks;

@@ -1,6 +1,6 @@
-// Matrices side by side in the lanes of packs: reading kBatchLanes matrices at a time, entry (i, j) of all of them in one
-// pack, and writing them back. Where memory has entries of a row one after the other, a pack is read from each matrix
-// and the square of numbers is transposed in registers.
+// Matrices side by side in the lanes of packs: reading kBatchLanes matrices at a time, entry (i, j) of all of them in
+// one pack, and writing them back. Where memory has entries of a row one after the other, a pack is read from each
+// matrix and the square of numbers is transposed in registers.
 
 // What kernels compute with: a pack, or one number where the target has no packs for arithmetic.
 template <class T>
@@ -164,8 +164,8 @@ BRENIER_INLINE void write_row(const LaneMatrices<T, T>& to, int active, std::int
   }
 }
 
-// Groups of matrices for the lanes of packs, shared among threads. Calls body(begin, active) for each; `terms` is the work
-// for one matrix in multiply-adds.
+// Groups of matrices for the lanes of packs, shared among threads. Calls body(begin, active) for each; `terms` is the
+// work for one matrix in multiply-adds.
 template <class T, class Body>
 void for_each_group(std::int64_t matrices, std::int64_t terms, const Body& body) {
   constexpr std::int64_t lanes = kBatchLanes<T>;
