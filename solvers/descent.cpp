@@ -17,7 +17,7 @@ namespace {
 using Vector = std::vector<double>;
 
 // So many steps in a row that improve nothing end a row: what is left to gain is hidden by rounding.
-constexpr int kMostStepsInNoise = 8;
+constexpr int kMostStepsInNoise = 20;
 
 double epsilon(DType dtype) {
   return dtype == DType::Float32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
@@ -58,7 +58,7 @@ void set_trial(DescentRow& row, const DescentOptions& options) {
 
 void begin_search(DescentRow& row, const DescentOptions& options) {
   LineSearchOptions search = options.line_search;
-  search.noise += options.value_rounding * epsilon(options.dtype) * std::abs(row.value);
+  search.noise = row.noise = search.noise + options.value_rounding * epsilon(options.dtype) * std::abs(row.value);
   const LinePoint start{.step = 0, .value = row.value, .slope = inner_product(row.gradient, row.direction)};
   row.search.emplace(start, row.first_step, search);
 }
@@ -74,7 +74,7 @@ void move_to(DescentRow& row, LinePoint point, DirectionRule& rule) {
   row.gradient.swap(point.gradient);
   row.value = point.value;
   const double norm = max_norm(row.gradient);
-  row.steps_in_noise = row.last_decrease > 0 || norm < row.smallest_norm ? 0 : row.steps_in_noise + 1;
+  row.steps_in_noise = row.last_decrease > row.noise || norm < row.smallest_norm ? 0 : row.steps_in_noise + 1;
   row.smallest_norm = std::min(row.smallest_norm, norm);
   rule.moved(row, std::move(s), std::move(y));
   row.trial = std::move(point);  // its memory

@@ -55,7 +55,8 @@ struct DescentRow {
   double start_norm = 0;     // max |g| where this call began
   double smallest_norm = 0;  // since then
   double last_decrease = 0;  // of the value, by the newest step
-  int steps_in_noise = 0;    // in a row, that lowered neither value nor smallest norm
+  double noise = 0;          // of the value, as the search takes it
+  int steps_in_noise = 0;    // in a row, that lowered neither the value by more nor the smallest norm
 };
 
 // Where directions come from.

@@ -1,6 +1,7 @@
 // Between tensors and rows: the start, what is evaluated, the solution.
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "engine/backend.h"
 #include "engine/str.h"
@@ -15,6 +16,15 @@ void check(const Tensor& start, const DescentOptions& options) {
   if (start.rank() != 2 || !start.is_floating())
     throw std::invalid_argument(str("[", options.solver, "] the start is ", start.shape(), " of ", start.dtype(),
                                     "; it should be [rows, n] of floating-point numbers"));
+  const double least = std::min({options.gradient_tolerance, options.relative_gradient_tolerance,
+                                 options.value_tolerance, options.value_rounding, options.line_search.noise});
+  if (!(least >= 0))
+    throw std::invalid_argument(
+        str("[", options.solver, "] a tolerance, value_rounding or noise is ", least, "; they should be at least 0"));
+  const auto& [c1, c2] = std::pair{options.line_search.c1, options.line_search.c2};
+  if (!(0 < c1 && c1 < c2 && c2 < 1))
+    throw std::invalid_argument(
+        str("[", options.solver, "] line_search: 0 < c1 < c2 < 1 is needed, c1 is ", c1, " and c2 is ", c2));
 }
 
 template <class T>

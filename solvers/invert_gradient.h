@@ -4,7 +4,7 @@
 //
 // Each row is a problem of its own, with its own step sizes and its own end; the value tolerates the rounding of the two
 // terms, which is more than that of their difference. L-BFGS is the default: on flows' potentials in 2, 43 and 784
-// dimensions it takes between a third and two thirds of the time of Newton–CG, whose products cost as much as gradients.
+// dimensions it takes a sixth to six tenths of the time of Newton–CG, whose products cost as much as gradients.
 // Reference: Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), section 3.1, with one L-BFGS on the sum.
 #pragma once
 

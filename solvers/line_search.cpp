@@ -22,10 +22,14 @@ double cubic_minimizer(const LinePoint& a, const LinePoint& b, double lowest, do
   return std::isfinite(step) ? std::clamp(step, lowest, highest) : middle;
 }
 
-// Where the values are equal but for noise, the slopes alone say where the minimum is.
+// Where the values are equal but for noise, the slopes alone say where the minimum is: on a line through them.
 double secant_minimizer(const LinePoint& a, const LinePoint& b, double lowest, double highest) {
   const double step = (a.step * b.slope - b.step * a.slope) / (b.slope - a.slope);
   return std::isfinite(step) ? std::clamp(step, lowest, highest) : 0.5 * (lowest + highest);
+}
+
+bool equal_but_for(double noise, const LinePoint& a, const LinePoint& b) {
+  return noise > 0 && std::abs(a.value - b.value) <= noise;
 }
 
 // Whether there are numbers left between the two.
@@ -67,8 +71,15 @@ void StrongWolfeSearch::bracket(LinePoint current) {
   if (flat(current)) return finish(std::move(current), true);
   if (current.slope >= 0) return zoom_between(std::move(current), std::move(previous));
   if (result_.evaluations >= options_.max_evaluations) return finish(std::move(current), false);
-  step_ = cubic_minimizer(previous, current, step_ + 0.01 * (step_ - previous.step), options_.max_growth * step_);
+  step_ = longer_step(previous, current);
   low_ = std::move(current);
+}
+
+// Both slopes are negative. If they do not become flatter, there is no minimum in sight.
+double StrongWolfeSearch::longer_step(const LinePoint& previous, const LinePoint& current) const {
+  const double least = current.step + 0.01 * (current.step - previous.step), most = options_.max_growth * current.step;
+  if (!equal_but_for(options_.noise, previous, current)) return cubic_minimizer(previous, current, least, most);
+  return current.slope > previous.slope ? secant_minimizer(previous, current, least, most) : most;
 }
 
 void StrongWolfeSearch::zoom_between(LinePoint low, LinePoint high) {
@@ -99,7 +110,7 @@ void StrongWolfeSearch::next_inner_step() {
 double StrongWolfeSearch::inner_step() {
   const double left = std::min(low_.step, high_.step), right = std::max(low_.step, high_.step);
   const double margin = options_.end_margin * (right - left);
-  const bool noisy = std::abs(low_.value - high_.value) <= options_.noise && low_.slope * high_.slope < 0;
+  const bool noisy = equal_but_for(options_.noise, low_, high_) && low_.slope * high_.slope < 0;
   const double step = noisy ? secant_minimizer(low_, high_, left, right) : cubic_minimizer(low_, high_, left, right);
   if (std::min(step - left, right - step) >= margin) {
     stalled_ = false;

@@ -71,6 +71,7 @@ class StrongWolfeSearch {
   void bracket(LinePoint current);
   void zoom(LinePoint current);
   void zoom_between(LinePoint low, LinePoint high);
+  double longer_step(const LinePoint& previous, const LinePoint& current) const;
   void next_inner_step();
   double inner_step();
   void finish(LinePoint point, bool satisfied);

@@ -17,7 +17,7 @@ enum class SolveStatus {
   IndefiniteOperator,  // a direction of non-positive curvature was met
   LineSearchFailed,    // no step gives a sufficient decrease, usually because rounding errors hide it
   Stagnated,           // rounding errors keep the residual above the tolerance
-  NotFinite            // the problem is not finite at its starting point
+  NotFinite            // the problem is not finite at its starting point, or nowhere on the way on from a point
 };
 
 inline const char* name_of(SolveStatus status) {

@@ -97,3 +97,18 @@ TEST_CASE("where nothing decreases the start is returned") {
   // An uphill direction is not searched at all.
   CHECK(strong_wolfe(walled, {.value = 1, .slope = 1}, 1.0).evaluations == 0);
 }
+
+TEST_CASE("where rounding hides the decrease, slopes stand for it if the noise is known") {
+  // Near 1e8 doubles are 1.5e-8 apart: (t - 1)² 1e-9 is invisible, its slope is not.
+  const auto phi = [](double t) { return LinePoint{.value = 1e8 + 1e-9 * (t - 1) * (t - 1), .slope = 2e-9 * (t - 1)}; };
+  for (double first : {0.01, 1.0, 100.0}) {
+    CAPTURE(first);
+    const auto found = strong_wolfe(phi, phi(0), first, {.c2 = 0.5, .noise = 1e-7});
+    CHECK(found.satisfied);
+    CHECK(std::abs(found.point.slope) <= 0.5 * 2e-9);
+    CHECK(std::abs(found.point.step - 1) <= 0.5);
+  }
+  const auto missed = strong_wolfe(phi, phi(0), 0.01, {.c2 = 0.5});
+  CHECK_FALSE(missed.satisfied);
+  CHECK(missed.point.step == 0);  // no step that does not decrease the value is taken for one
+}

@@ -49,9 +49,8 @@ TEST_CASE("L-BFGS solves every problem that SciPy solves, with at most 1.1 times
     const auto [x, report] = lbfgs(objective(problem), problem.start_row(), {.max_iterations = 5000});
     const bool is_solved = solved(problem, x, report.residual_norm);
     const auto scipy = kScipyEvaluations.find(problem.number);
-    MESSAGE(str(problem.number, " ", problem.name, ": ", report.row_evaluations, " evaluations, f ",
-                value_at(problem, x), ", max |g| ", report.residual_norm, ", solved ", is_solved, ", ",
-                name_of(report.status)));
+    INFO(str(problem.number, " ", problem.name, ": ", report.row_evaluations, " evaluations, f ", value_at(problem, x),
+             ", max |g| ", report.residual_norm, ", solved ", is_solved, ", ", name_of(report.status)));
     if (scipy == kScipyEvaluations.end()) continue;
     CHECK(is_solved);
     ratios.push_back(static_cast<double>(report.row_evaluations) / scipy->second);
@@ -59,7 +58,7 @@ TEST_CASE("L-BFGS solves every problem that SciPy solves, with at most 1.1 times
   REQUIRE(ratios.size() == 32);
   std::sort(ratios.begin(), ratios.end());
   const double median = 0.5 * (ratios[15] + ratios[16]);
-  MESSAGE(str("median ratio ", median, ", from ", ratios.front(), " to ", ratios.back()));
+  INFO(str("median ratio ", median, ", from ", ratios.front(), " to ", ratios.back()));
   CHECK(median <= 1.1);
 }
 
