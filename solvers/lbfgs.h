@@ -92,8 +92,14 @@ Objective parameter_objective(Model model, F loss_and_gradient) {
   };
 }
 
+// value_rounding counts roundings of the model's dtype.
 template <HasParameters Model, class F>
-Minimum<Model> minimize(const Model& model, F loss_and_gradient, const LbfgsOptions& options = {}) {
+Minimum<Model> minimize(const Model& model, F loss_and_gradient, LbfgsOptions options = {}) {
+  for (const NamedParameter& parameter : parameters_of(model))
+    if (parameter.value.dtype() == DType::Float32) {
+      options.value_rounding *= 0x1p29;  // of double
+      break;
+    }
   auto [x, report] = minimize(parameter_objective(model, loss_and_gradient), flatten_parameters(model), options);
   return {with_flat_parameters(model, x), std::move(report)};
 }
