@@ -2,9 +2,10 @@
 // may ask for derivatives with respect to what it is given, if that is recorded.
 #pragma once
 
+#include <cmath>
+
 #include "bench/workloads/workload.h"
 #include "engine/autodiff.h"
-#include "solvers/adam.h"
 
 namespace brenier::bench {
 
