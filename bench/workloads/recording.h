@@ -6,7 +6,6 @@
 
 #include "bench/workloads/workload.h"
 #include "engine/autodiff.h"
-#include "solvers/adam.h"
 
 namespace brenier::bench {
 

@@ -7,6 +7,7 @@
 
 #include "bench/workloads/recording.h"
 #include "engine/ops.h"
+#include "solvers/adam.h"
 
 namespace brenier::bench {
 
