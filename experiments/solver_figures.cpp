@@ -77,7 +77,7 @@ void draw_slq_bias(Run& run) {
   plot.x_label = "Lanczos steps";
   plot.y_label = "excess over the truth (bits per dimension)";
   plot.x_scale = plot.y_scale = Scale::Log;
-  for (double condition : conditions) plot.curves.push_back({str("condition ", condition)});
+  for (double condition : conditions) plot.curves.push_back({str("condition 1e", std::lround(std::log10(condition)))});
   const std::vector<std::int64_t> all_steps =
       run.quick() ? std::vector<std::int64_t>{5, 10, 20} : std::vector<std::int64_t>{5, 10, 20, 40, 80, 160};
   for (const std::int64_t steps : all_steps) {
@@ -145,7 +145,7 @@ void draw_sinkhorn_limit(Run& run) {
   const std::uint64_t repetitions = run.quick() ? 4 : 16;
   LinePlot plot{.name = "sinkhorn_limit", .title = "Sinkhorn divergence of two Gaussian clouds"};
   plot.x_label = "points in each cloud";
-  plot.y_label = "mean distance from half the squared distance of means";
+  plot.y_label = "mean error of the divergence";
   plot.x_scale = plot.y_scale = Scale::Log;
   std::uint64_t counter = 2;
   for (double blur : blurs) {
