@@ -1,20 +1,3 @@
-// The kernels for machines with AVX2 and FMA. Empty on other architectures.
-#include "engine/cpu/kernel_headers.h"
-
-#if BRENIER_X86
-
-#include "engine/cpu/vec_avx2.h"
-
-#define BRENIER_TARGET avx2
-
-BRENIER_TARGET_BEGIN(BRENIER_AVX2)
-
-namespace brenier::cpu::BRENIER_TARGET {
-
-#include "engine/cpu/kernels-inl.h"
-
-}  // namespace brenier::cpu::BRENIER_TARGET
-
-BRENIER_TARGET_END
-
-#endif
+// The kernels of elementwise operations, reductions and products, in the frame of one instruction set.
+#define BRENIER_KERNELS "engine/cpu/kernels-inl.h"
+#include "engine/cpu/isa_avx2-inl.h"

@@ -1,25 +1,3 @@
-// The kernels for machines with AVX-512. Empty on other architectures.
-#if defined(__GNUC__) && !defined(__clang__)
-// Before version 13 GCC takes the undefined registers in its own intrinsics for mistakes (GCC bug 105593).
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include "engine/cpu/kernel_headers.h"
-
-#if BRENIER_X86
-
-#include "engine/cpu/vec_avx512.h"
-
-#define BRENIER_TARGET avx512
-
-BRENIER_TARGET_BEGIN(BRENIER_AVX512)
-
-namespace brenier::cpu::BRENIER_TARGET {
-
-#include "engine/cpu/kernels-inl.h"
-
-}  // namespace brenier::cpu::BRENIER_TARGET
-
-BRENIER_TARGET_END
-
-#endif
+// The kernels of elementwise operations, reductions and products, in the frame of one instruction set.
+#define BRENIER_KERNELS "engine/cpu/kernels-inl.h"
+#include "engine/cpu/isa_avx512-inl.h"

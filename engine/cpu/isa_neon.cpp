@@ -1,16 +1,3 @@
-// The kernels for NEON, which is what every AArch64 machine has. Empty on other architectures.
-#include "engine/cpu/kernel_headers.h"
-
-#if BRENIER_NEON
-
-#include "engine/cpu/vec_neon.h"
-
-#define BRENIER_TARGET neon
-
-namespace brenier::cpu::BRENIER_TARGET {
-
-#include "engine/cpu/kernels-inl.h"
-
-}  // namespace brenier::cpu::BRENIER_TARGET
-
-#endif
+// The kernels of elementwise operations, reductions and products, in the frame of one instruction set.
+#define BRENIER_KERNELS "engine/cpu/kernels-inl.h"
+#include "engine/cpu/isa_neon-inl.h"

@@ -27,7 +27,8 @@
 // over it is left when it decides so.
 #define BRENIER_UNROLL _Pragma("GCC unroll 16")
 
-// Whether the instruction sets of isa_avx2.cpp and isa_avx512.cpp exist on this architecture, and that of isa_neon.cpp.
+// Whether the instruction sets of isa_avx2-inl.h and isa_avx512-inl.h exist on this architecture, and that of
+// isa_neon-inl.h.
 #if defined(__x86_64__) && defined(__GNUC__)
 #define BRENIER_X86 1
 #else

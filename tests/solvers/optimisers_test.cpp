@@ -10,33 +10,12 @@
 #include "solvers/sgd.h"
 #include "tests/support/compare.h"
 #include "tests/support/message_of.h"
+#include "tests/support/point_model.h"
 
 using namespace brenier;
-using brenier::testing::lacks;
-using brenier::testing::message_of;
-using brenier::testing::rounding_tolerance;
+using namespace brenier::testing;
 
 namespace {
-
-struct Point {
-  Tensor x;
-  Tensor y;
-  template <class Visitor>
-  void for_each_parameter(Visitor&& visit) {
-    visit("x", x);
-    visit("y", y);
-  }
-};
-
-// (x1² + 10 x2²)/2 + (y - 1)⁴
-Point slope_at(const Point& point) {
-  Tape tape;
-  const Point p = tape.watch(point);
-  const Tensor scales = tensor({1.0, 10.0}, point.x.dtype());
-  return grad(0.5 * sum(scales * square(p.x)) + square(square(p.y - 1.0)), p);
-}
-
-Point start(DType dtype = DType::Float64) { return {tensor({1.0, -2.0}, dtype), tensor(3.0, dtype)}; }
 
 // Runs 7 steps at once, and 3 steps, a stored state, a fresh optimiser and 4 steps; both must agree exactly.
 template <class Optimiser>

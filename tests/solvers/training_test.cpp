@@ -13,35 +13,13 @@
 #include "solvers/sgd.h"
 #include "tests/support/compare.h"
 #include "tests/support/message_of.h"
+#include "tests/support/point_model.h"
 #include "tests/support/sampler.h"
 
 using namespace brenier;
 using namespace brenier::testing;
 
 namespace {
-
-struct Point {
-  Tensor x;
-  Tensor y;
-  template <class Visitor>
-  void for_each_parameter(Visitor&& visit) {
-    visit("x", x);
-    visit("y", y);
-  }
-};
-
-Point start(DType dtype = DType::Float64) { return {tensor({1.0, -2.0}, dtype), tensor(3.0, dtype)}; }
-
-// (x1² + 10 x2²)/2 + (y - 1)⁴
-Tensor loss_of(const Point& p) {
-  const Tensor scales = tensor({1.0, 10.0}, p.x.dtype());
-  return 0.5 * sum(scales * square(p.x)) + square(square(p.y - 1.0));
-}
-Point slope_at(const Point& point) {
-  Tape tape;
-  const Point p = tape.watch(point);
-  return grad(loss_of(p), p);
-}
 
 // Steps along given slopes of a single parameter that starts at 1.
 template <class Optimiser>
