@@ -70,6 +70,13 @@ Model with_parameters(Model model, const std::vector<Tensor>& values) {
   return model;
 }
 
+// The same model with constants for parameters.
+template <HasParameters Model>
+Model detached_parameters(Model model) {
+  model.for_each_parameter([](const std::string&, Tensor& parameter) { parameter = parameter.detached(); });
+  return model;
+}
+
 // The number of trainable numbers in a model.
 template <HasParameters Model>
 std::int64_t count_parameters(const Model& model) {
