@@ -60,7 +60,7 @@ void ScaleNorm::initialize_from(const Tensor& batch) {
   log_scale = -log(sqrt(variance(batch.detached(), {0})) + kStdFloor);
 }
 
-Tensor ScaleNorm::operator()(const Tensor& x) const { return x * (exp(log_scale) + kScaleFloor); }
+Tensor ScaleNorm::factor() const { return exp(log_scale) + kScaleFloor; }
 
 ActNorm ActNorm::identity(std::int64_t channels, DType dtype) {
   return {zeros({channels}, dtype), ScaleNorm::identity(channels, dtype)};
@@ -69,6 +69,15 @@ ActNorm ActNorm::identity(std::int64_t channels, DType dtype) {
 void ActNorm::initialize_from(const Tensor& batch) {
   scale.initialize_from(batch);
   shift = -mean(batch.detached(), {0});
+}
+
+Transformed ActNorm::forward(const Tensor& x) const {
+  const Tensor factor = scale.factor();
+  return {(x + shift) * factor, broadcast_to(sum(log(factor)), {x.dim(0)})};
+}
+
+Preimage ActNorm::inverse(const Tensor& z) const {
+  return exact_preimage(z.detached() / scale.factor().detached() - shift.detached());
 }
 
 }  // namespace brenier

@@ -10,6 +10,7 @@
 
 #include "engine/ops.h"
 #include "engine/parameters.h"
+#include "models/flow.h"
 
 namespace brenier {
 
@@ -81,7 +82,8 @@ struct ScaleNorm {
   // l = -ln(std + 1e-6) over the rows of a batch [rows, channels]: the output's standard deviation is then 1 plus
   // 0.001 of the input's.
   void initialize_from(const Tensor& batch);
-  Tensor operator()(const Tensor& x) const;
+  Tensor factor() const;  // e^l + 0.001, [channels]
+  Tensor operator()(const Tensor& x) const { return x * factor(); }
 
   template <class Visitor>
   void for_each_parameter(Visitor&& visit) {
@@ -89,7 +91,8 @@ struct ScaleNorm {
   }
 };
 
-// (x + b)(e^l + 0.001) per channel. There is no hidden first call: initialize_from is the data-dependent start.
+// (x + b)(e^l + 0.001) per channel. There is no hidden first call: initialize_from is the data-dependent start. It is a
+// flow too (models/flow.h), whose ln |det| is Σ ln(e^l + 0.001) in every row.
 struct ActNorm {
   Tensor shift;  // b, [channels]
   ScaleNorm scale;
@@ -98,6 +101,8 @@ struct ActNorm {
   // b = -mean; the scale as above.
   void initialize_from(const Tensor& batch);
   Tensor operator()(const Tensor& x) const { return scale(x + shift); }
+  Transformed forward(const Tensor& x) const;
+  Preimage inverse(const Tensor& z) const;  // in closed form
 
   template <class Visitor>
   void for_each_parameter(Visitor&& visit) {

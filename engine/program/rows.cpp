@@ -51,6 +51,16 @@ class ResultAxis {
         return attributes_.axes[0] == axis_ ? kNotRowWise : of_aligned();
       case OpCode::MatMul:
         return of_product();
+      case OpCode::Cholesky:
+      case OpCode::TriangularSolve:
+      case OpCode::SpdSolve:
+      case OpCode::SpdInverse:
+      case OpCode::LuSolve:
+      case OpCode::LuInverse:
+        return axis_ > 2 ? of_aligned() : kNotRowWise;
+      case OpCode::SpdLogdet:
+      case OpCode::LuLogdet:
+        return axis_ > 2 && of_aligned() > 0 ? axis_ - 2 : kNotRowWise;
       case OpCode::Permute:
         return permuted();
       case OpCode::Reshape:
