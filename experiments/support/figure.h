@@ -66,7 +66,7 @@ Tensor grid_lines(const Interval& x, const Interval& y, std::int64_t lines, std:
 
 struct Curve {
   std::string label = {};
-  std::vector<double> x = {}, y = {};  // same length; non-finite points are gaps
+  std::vector<double> x = {}, y = {};       // same length; non-finite points are gaps
   std::vector<double> low = {}, high = {};  // of a band around the curve, of the same length; none if empty
 };
 struct LinePlot {

@@ -33,7 +33,6 @@ struct InverseEstimate {
 
 // Over the rows v of `signs` [n, d], for H [d, d] of the same dtype. A row stops by itself when max |v - H z| is at most
 // the tolerance, or after d iterations. Moments are taken in float64.
-InverseEstimate judge_inverse_estimator(const Tensor& h, const Tensor& signs, double absolute_tolerance,
-                                        CgStart start);
+InverseEstimate judge_inverse_estimator(const Tensor& h, const Tensor& signs, double absolute_tolerance, CgStart start);
 
 }  // namespace brenier::experiments

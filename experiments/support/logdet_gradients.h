@@ -43,12 +43,13 @@ Tensor lanczos_logdet(const Potential& u, const Tensor& points, const Tensor& v,
   });
 }
 
-// z after this many iterations of conjugate gradients on ∇²u(x) z = v, from zero. A constant.
+// z ≈ H⁻¹ v by conjugate gradients from zero, a constant. By default until the rows of v - H z are below the tolerance in
+// the largest entry, as the paper has it.
 template <class Potential>
-Tensor hessian_solution(const Potential& u, const Tensor& x, const Tensor& v, std::int64_t iterations) {
-  return conjugate_gradient(hessian_operator(u, x), v,
-                            {.relative_tolerance = 0, .max_iterations = iterations, .confirm = false})
-      .solution;
+Tensor hessian_solution(const Potential& u, const Tensor& x, const Tensor& v,
+                        const ConjugateGradientOptions& options = {
+                            .absolute_tolerance = 1e-3, .relative_tolerance = 0, .norm = ResidualNorm::Infinity}) {
+  return conjugate_gradient(hessian_operator(u, x), v, options).solution;
 }
 
 }  // namespace brenier::experiments

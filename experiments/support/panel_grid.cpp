@@ -24,16 +24,15 @@ double right_margin(const PanelGrid& grid) { return grid.color_bar ? kRight : kR
 }  // namespace
 
 double PanelGrid::panel_height() const { return kPanel * std::clamp((y[1] - y[0]) / (x[1] - x[0]), 0.5, 2.0); }
-double PanelGrid::width() const {
-  return kLeft + columns * kPanel + (columns - 1) * kGap + right_margin(*this);
-}
+double PanelGrid::width() const { return kLeft + columns * kPanel + (columns - 1) * kGap + right_margin(*this); }
 double PanelGrid::height() const {
   return kTop + kPanelTitle + rows() * panel_height() + (rows() - 1) * kRowGap + kBottom;
 }
 
 PanelGrid panel_grid(PanelGrid grid) {
   if (grid.count == 0) throw std::invalid_argument(str("[draw] ", grid.figure, " has no panels"));
-  if (grid.columns < 1) throw std::invalid_argument(str("[draw] ", grid.figure, " has rows of ", grid.columns, " panels"));
+  if (grid.columns < 1)
+    throw std::invalid_argument(str("[draw] ", grid.figure, " has rows of ", grid.columns, " panels"));
   if (!(grid.x[0] < grid.x[1] && grid.y[0] < grid.y[1]))
     throw std::invalid_argument(str("[draw] ", grid.figure, " has an empty range"));
   const int rows = grid.rows();
