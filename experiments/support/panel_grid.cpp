@@ -126,7 +126,8 @@ void write_panel_frame(std::ostream& out, const PanelGrid& grid, int index, cons
       << "set xlabel " << gnuplot_quoted(below ? "" : grid.x_label) << " noenhanced\n"
       << "set ylabel " << gnuplot_quoted(column == 0 ? grid.y_label : "") << " noenhanced\n"
       << "set format y '" << (column == 0 ? "%g" : "") << "'\n"
-      << (index == 0 ? "" : "unset colorbox\nunset label 1\n");  // both belong to the whole figure
+      << (index == 0 ? "" : "unset label 1\n")  // this and the bar belong to the whole figure
+      << (index > grid.first_colored ? "unset colorbox\n" : "");
 }
 
 }  // namespace brenier::experiments

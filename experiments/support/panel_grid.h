@@ -17,6 +17,7 @@ struct PanelGrid {
   Interval x = {}, y = {};
   int count = 0, columns = 0;  // of panels; at most so many in a row
   bool color_bar = true;
+  int first_colored = 0;  // the first panel that draws an image: the bar comes with it
 
   int rows() const { return (count + columns - 1) / columns; }
   // Pixels.

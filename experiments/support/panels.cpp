@@ -17,6 +17,10 @@ constexpr int kContours = 12;
 constexpr const char* kHeatOverlay = "#ffffff";  // lines on colours
 
 PanelGrid grid_of(const Panels& figure) {
+  const auto count = static_cast<int>(figure.panels.size());
+  int first_colored = 0;
+  while (first_colored < count && !figure.panels[static_cast<std::size_t>(first_colored)].colors.defined())
+    ++first_colored;
   return panel_grid({.figure = figure.name,
                      .title = figure.title,
                      .x_label = figure.x_label,
@@ -24,9 +28,10 @@ PanelGrid grid_of(const Panels& figure) {
                      .color_label = figure.color_label,
                      .x = figure.x,
                      .y = figure.y,
-                     .count = static_cast<int>(figure.panels.size()),
+                     .count = count,
                      .columns = figure.columns,
-                     .color_bar = !figure.color_label.empty()});
+                     .color_bar = !figure.color_label.empty() && first_colored < count,
+                     .first_colored = first_colored});
 }
 
 void check(const Panels& figure, const Panel& panel) {

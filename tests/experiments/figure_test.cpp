@@ -114,8 +114,24 @@ TEST_CASE("one panel can show several things, and rows are filled evenly") {
   const std::string script = read_file(folder / "panels.gp");
   CHECK(lacks(script, {"set cntrparam", "set colorbox user",
                        "index 0 using 1:2:3 with image, \\\n     'panels.dat' index 1 using 1:2 with points"}) == "");
+  CHECK(script.find("unset colorbox") > script.find("with image"));
   // Five panels of at most four make rows of three: 190 + 3 * 620 + 2 * 70 + 270 pixels.
   CHECK(script.find("size 2460,") != std::string::npos);
+}
+
+TEST_CASE("the colour bar comes with the first panel that has colours") {
+  const TemporaryFolder folder;
+  Panels figure = four_panels();
+  figure.color_label = "density";
+  std::swap(figure.panels[0], figure.panels[2]);
+  draw(figure, folder.path());
+  const std::string script = read_file(folder / "panels.gp");
+  CHECK(script.find("unset colorbox") > script.find("with image"));
+  CHECK(script.find("unset colorbox") != std::string::npos);
+  for (Panel& panel : figure.panels) panel.colors = Tensor();
+  figure.panels[2].points = zeros({1, 2});
+  draw(figure, folder.path());
+  CHECK(read_file(folder / "panels.gp").find("set colorbox user") == std::string::npos);
 }
 
 TEST_CASE("grid lines fill the rectangle in both directions") {

@@ -59,6 +59,20 @@ TEST_CASE("the mean of -ln p over samples is the optimum within four standard er
   }
 }
 
+TEST_CASE("the optimum is the entropy -∫ p ln p, by another rule than the one it comes from") {
+  for (const ToyDensity& toy : toy_densities()) {
+    CAPTURE(toy.name);
+    const bool moon = toy.name == "one moon";
+    const Interval x = moon ? Interval{-6, 24} : toy.name == "rings" ? Interval{-3.8, 3.8} : Interval{-5.9, 5.9};
+    const Interval y = moon ? Interval{-7, 7} : x;
+    const auto information = [&](const Tensor& points) {
+      const Tensor log_p = toy.log_density(points);
+      return -log_p * exp(log_p);
+    };
+    CHECK(integral(information, x, y, 233) == doctest::Approx(toy.optimum).epsilon(1e-8));
+  }
+}
+
 TEST_CASE("no function of the point distinguishes samples from the density: means, second moments, |x|") {
   for (const ToyDensity& toy : toy_densities()) {
     CAPTURE(toy.name);
