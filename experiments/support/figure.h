@@ -37,9 +37,37 @@ struct HeatMaps {
   std::vector<HeatMap> panels = {};
 };
 
+// Panels of one plane side by side, on equal scales of x and y: densities, samples, potentials, warped grids.
+struct Panel {
+  std::string title = {};
+  // What is given is drawn, in this order.
+  Tensor colors = {};   // [ny, nx] or [n * n], as in a HeatMap; one colour scale for all panels
+  Tensor heights = {};  // [ny, nx] or [n * n]: contour lines of this function
+  Tensor lines = {};    // [count, length, 2]: each a chain of points
+  Tensor points = {};   // [n, 2]
+};
+struct Panels {
+  std::string name = {};
+  std::string title = {};
+  std::string x_label = {};
+  std::string y_label = {};
+  std::string color_label = {};  // empty: no colour bar
+  Interval x = {-1, 1};
+  Interval y = {-1, 1};
+  Scale color_scale = Scale::Linear;
+  int columns = 4;  // at most so many panels in a row
+  std::vector<Panel> panels = {};
+};
+
+// `lines` lines along x and as many along y, of `length` points each, that fill the rectangle: [2 lines, length, 2]. What
+// a map f makes of them is a warped grid: reshape(f(reshape(grid, {-1, 2})), grid.shape()).
+Tensor grid_lines(const Interval& x, const Interval& y, std::int64_t lines, std::int64_t length,
+                  DType dtype = DType::Float64);
+
 struct Curve {
   std::string label = {};
-  std::vector<double> x = {}, y = {};  // same length; non-finite points are gaps
+  std::vector<double> x = {}, y = {};       // same length; non-finite points are gaps
+  std::vector<double> low = {}, high = {};  // of a band around the curve, of the same length; none if empty
 };
 struct LinePlot {
   std::string name = {};
@@ -59,6 +87,7 @@ struct DrawnFigure {
 
 // Writes into `folder`. Throws std::invalid_argument for figures that cannot be drawn (no panels, wrong shapes).
 DrawnFigure draw(const HeatMaps& figure, const Path& folder);
+DrawnFigure draw(const Panels& figure, const Path& folder);
 DrawnFigure draw(const LinePlot& figure, const Path& folder);
 
 }  // namespace brenier::experiments

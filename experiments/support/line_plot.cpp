@@ -1,4 +1,5 @@
-// Line plots: one block of the data file per curve, a legend beside the plot so that it never covers a curve.
+// Line plots: one block of the data file per curve, a legend beside the plot so that it never covers a curve. Bands lie
+// under all curves.
 #include <algorithm>
 #include <cmath>
 #include <sstream>
@@ -13,7 +14,7 @@ namespace {
 
 // Distinct for all common kinds of colour vision (Okabe & Ito 2008), with enough contrast on white.
 constexpr const char* kColors[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"};
-constexpr int kColorCount = 7;
+constexpr std::size_t kColorCount = 7;
 
 // Pixels, at twice the density of the text on a page.
 constexpr double kWidth = 1500, kKeyWidth = 100, kLetterWidth = 18;
@@ -30,6 +31,10 @@ void check(const LinePlot& figure) {
     if (curve.x.size() != curve.y.size())
       throw std::invalid_argument(str("[draw] curve '", curve.label, "' of ", figure.name, " has ", curve.x.size(),
                                       " x and ", curve.y.size(), " y"));
+    if (curve.low.size() != curve.high.size() || (!curve.low.empty() && curve.low.size() != curve.x.size()))
+      throw std::invalid_argument(str("[draw] the band of curve '", curve.label, "' of ", figure.name, " has ",
+                                      curve.low.size(), " low and ", curve.high.size(), " high ends for ",
+                                      curve.x.size(), " x"));
   }
 }
 
@@ -40,10 +45,15 @@ std::string data_text(const LinePlot& figure) {
   std::ostringstream out;
   out.precision(9);
   for (const Curve& curve : figure.curves) {
-    out << "# x y of " << gnuplot_quoted(curve.label) << '\n';
+    const bool band = !curve.low.empty();
+    out << (band ? "# x y low high of " : "# x y of ") << gnuplot_quoted(curve.label) << '\n';
     for (std::size_t i = 0; i < curve.x.size(); ++i) {
-      if (drawable(curve.x[i], figure.x_scale) && drawable(curve.y[i], figure.y_scale)) {
-        out << curve.x[i] << ' ' << curve.y[i] << '\n';
+      bool shown = drawable(curve.x[i], figure.x_scale) && drawable(curve.y[i], figure.y_scale);
+      if (band) shown = shown && drawable(curve.low[i], figure.y_scale) && drawable(curve.high[i], figure.y_scale);
+      if (shown) {
+        out << curve.x[i] << ' ' << curve.y[i];
+        if (band) out << ' ' << curve.low[i] << ' ' << curve.high[i];
+        out << '\n';
       } else {
         out << '\n';  // one empty line interrupts the curve
       }
@@ -52,6 +62,26 @@ std::string data_text(const LinePlot& figure) {
     out << "\n\n";
   }
   return out.str();
+}
+
+void write_curves(std::ostream& out, const LinePlot& figure) {
+  const char* separator = "plot ";
+  const auto block = [&](std::size_t i) {
+    out << separator << gnuplot_quoted(figure.name + ".dat") << " index " << i;
+    separator = ", \\\n     ";
+  };
+  const auto color = [](std::size_t i) { return kColors[i % kColorCount]; };
+  for (std::size_t i = 0; i < figure.curves.size(); ++i) {
+    if (figure.curves[i].low.empty()) continue;
+    block(i);
+    out << " using 1:3:4 with filledcurves fs transparent solid 0.15 noborder lc rgb '" << color(i) << "' notitle";
+  }
+  for (std::size_t i = 0; i < figure.curves.size(); ++i) {
+    block(i);
+    out << " using 1:2 with lines lw 1.3 dt " << 1 + i / kColorCount << " lc rgb '" << color(i) << "' title "
+        << gnuplot_quoted(figure.curves[i].label);
+  }
+  out << '\n';
 }
 
 std::string script_text(const LinePlot& figure) {
@@ -69,14 +99,7 @@ std::string script_text(const LinePlot& figure) {
       << (legend ? "set key outside right top Left reverse noenhanced samplen 2 spacing 1.2\n" : "unset key\n");
   if (figure.x_scale == Scale::Log) out << "set logscale x\nset format x '10^{%L}'\n";
   if (figure.y_scale == Scale::Log) out << "set logscale y\nset format y '10^{%L}'\n";
-  out << "plot ";
-  for (std::size_t i = 0; i < figure.curves.size(); ++i) {
-    const int style = static_cast<int>(i);
-    out << (i == 0 ? "" : ", \\\n     ") << gnuplot_quoted(figure.name + ".dat") << " index " << i
-        << " using 1:2 with lines lw 1.3 dt " << 1 + style / kColorCount << " lc rgb '" << kColors[style % kColorCount]
-        << "' title " << gnuplot_quoted(figure.curves[i].label);
-  }
-  out << '\n';
+  write_curves(out, figure);
   return out.str();
 }
 

@@ -95,6 +95,7 @@ class Run {
   void set_metadata(const std::string& key, const std::string& text) { checkpoint_.metadata[key] = text; }
   // Into figures/; if gnuplot is missing, one sentence is printed.
   void draw(const HeatMaps& figure);
+  void draw(const Panels& figure);
   void draw(const LinePlot& figure);
   // A line on standard output unless --quiet.
   void print(const std::string& line);

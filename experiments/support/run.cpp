@@ -127,6 +127,7 @@ void Run::draw_into_folder(const Figure& figure) {
 }
 
 void Run::draw(const HeatMaps& figure) { draw_into_folder(figure); }
+void Run::draw(const Panels& figure) { draw_into_folder(figure); }
 void Run::draw(const LinePlot& figure) { draw_into_folder(figure); }
 
 Row Run::metrics() const {

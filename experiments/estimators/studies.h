@@ -1,0 +1,28 @@
+// The parts of experiments/cpflow_estimators.cpp, one file each, and what they share.
+#pragma once
+
+#include "experiments/support/program.h"
+
+namespace brenier::experiments {
+
+enum class Study { All, Tolerance, Cost, Error, Training };
+
+struct Settings {
+  Study study = Study::All;
+  std::int64_t matrices = 10, draws = 100'000;                  // of the study of tolerances
+  std::int64_t dim = 43, units = 256, layers = 5, batch = 256;  // of the potential in the study of cost
+  std::int64_t error_batch = 64, probes = 8, repetitions = 3;
+  std::int64_t training_dim = 32, training_steps = 800;
+  double stretch = 300;  // largest by smallest standard deviation of the data of training
+};
+
+// Rows and figures of one part each.
+void study_tolerance(Run& run, const Settings& settings);
+void study_cost(Run& run, const Settings& settings);
+void study_error(Run& run, const Settings& settings);
+void study_training(Run& run, const Settings& settings);
+
+// 1 … d, denser at the beginning: numbers of steps of Lanczos or conjugate gradients.
+std::vector<std::int64_t> step_counts(std::int64_t d);
+
+}  // namespace brenier::experiments

@@ -1,0 +1,120 @@
+// One flow trained with each estimator of the gradient of ln det, and judged by its exact loss.
+//
+// A Gauss rule of few nodes is above ln det, and its gradient is that of the estimate, not of ln det: training widens the
+// gap. The estimated loss falls below the entropy of the data, which no loss can, while the exact one rises. This is how
+// back-propagation through five steps diverges.
+#include <cmath>
+#include <functional>
+#include <numbers>
+#include <vector>
+
+#include "engine/brenier.h"
+#include "engine/compile_gradient.h"
+#include "experiments/estimators/flow_potential.h"
+#include "experiments/estimators/studies.h"
+#include "models/flow.h"
+#include "solvers/adam.h"
+
+namespace brenier::experiments {
+namespace {
+
+using Logdet = std::function<Tensor(const FlowPotential& u, const std::vector<Tensor>& data)>;  // data: x, v and z
+struct Trainee {
+  std::string method;
+  std::int64_t steps;  // 0: until the tolerance is met
+  Logdet logdet;
+};
+
+std::vector<Trainee> trainees() {
+  const auto lanczos = [](std::int64_t m) {
+    return Trainee{"Lanczos", m, [m](const FlowPotential& u, const std::vector<Tensor>& data) {
+                     return lanczos_logdet(u, data[0], data[1], m);
+                   }};
+  };
+  const Logdet surrogate = [](const FlowPotential& u, const std::vector<Tensor>& data) {
+    return surrogate_logdet(u, data[0], data[1], data[2]);
+  };
+  const Logdet exact = [](const FlowPotential& u, const std::vector<Tensor>& data) { return exact_logdet(u, data[0]); };
+  return {lanczos(5), lanczos(10), {"surrogate", 0, surrogate}, {"exact", 0, exact}};
+}
+
+// Normal numbers with standard deviations from 1/stretch to 1 along the axes of a reflection: [n, d].
+Tensor stretched_normal(const RandomKey& key, std::int64_t n, std::int64_t d, double stretch, DType dtype) {
+  const Tensor scales = exp(linspace(-std::log(stretch), 0, d, dtype)), axis = linspace(1, 2, d, dtype);
+  const Tensor z = scales * random_normal(key, {n, d}, dtype);
+  return z - sum(z * axis, {-1}, true) * axis * (2 / sum(square(axis)).item());
+}
+double stretched_entropy(std::int64_t d, double stretch) {
+  const double mean_log_scale = -0.5 * std::log(stretch);
+  return static_cast<double>(d) * (mean_log_scale + 0.5 * (1 + std::log(2 * std::numbers::pi)));
+}
+
+// -mean ln p with a log-determinant of one's own.
+template <class Potential>
+Tensor flow_loss(const Potential& u, const Tensor& x, const Tensor& logdet) {
+  return -mean(normal_log_density(gradient_map(u, x))) - logdet;
+}
+
+void train(Run& run, const Settings& settings, const Trainee& trainee, LinePlot& plot) {
+  constexpr std::int64_t kBatch = 128, kEvery = 25;
+  const std::int64_t d = settings.training_dim;
+  const auto batch_at = [&](std::int64_t step) {
+    return stretched_normal({run.seed(), static_cast<std::uint64_t>(1000 + step)}, kBatch, d, settings.stretch,
+                            run.dtype());
+  };
+  const Tensor test = stretched_normal({run.seed(), 300}, 1024, d, settings.stretch, run.dtype());
+  auto u = FlowPotential::random({run.seed(), 301}, test, 64, 3);
+  const auto program =
+      compile_gradient(u, {batch_at(0), batch_at(0), batch_at(0)},
+                       [&](const auto& m, const auto& data) { return flow_loss(m, data[0], trainee.logdet(m, data)); });
+  Adam adam{.learning_rate = 5e-3};
+  Curve curve{str(trainee.method, trainee.steps > 0 ? str(" ", trainee.steps) : "")};
+  double estimated = 0, exact = 0;
+  std::int64_t step = 0;
+  Stage stage = run.stage(curve.label, settings.training_steps, [&](Archive& archive) {
+    archive("model", u);
+    archive("adam", adam);
+    archive("steps", curve.x);
+    archive("gaps", curve.y);
+    archive("estimated", estimated);
+    archive("step", step);
+  });
+  for (; stage.keep_going(step); ++step) {
+    const Tensor x = batch_at(step);
+    const Tensor v =
+        random_rademacher({run.seed(), static_cast<std::uint64_t>(1'000'000 + step)}, x.shape(), x.dtype());
+    const Tensor z = trainee.method == "surrogate" ? hessian_solution(u, x, v) : v;
+    const auto [loss, gradient] = program(u, {x, v, z});
+    adam.step(u, gradient);
+    estimated = 0.98 * estimated + 0.02 * loss.item();
+    if ((step + 1) % kEvery != 0) continue;
+    exact = flow_loss(u, test, exact_logdet(u, test)).item() - stretched_entropy(d, settings.stretch);
+    curve.x.push_back(static_cast<double>(step + 1));
+    curve.y.push_back(exact);
+    stage.log(step, {{"exact_gap", exact}, {"loss", loss.item()}});
+  }
+  run.add_result({{"study", "training"},
+                  {"method", trainee.method},
+                  {"steps", trainee.steps},
+                  {"exact_gap", curve.y.empty() ? std::nan("") : curve.y.back()},
+                  {"estimated_gap",
+                   trainee.method == "surrogate" ? std::nan("") : estimated - stretched_entropy(d, settings.stretch)},
+                  {"condition", median_condition(u, test)},
+                  {"seconds", stage.seconds()}});
+  plot.curves.push_back(curve);
+}
+
+}  // namespace
+
+void study_training(Run& run, const Settings& settings) {
+  const std::vector<Trainee> all = trainees();
+  run.plan_stages(static_cast<int>(all.size()));
+  LinePlot plot{.name = "training", .title = "One flow trained on a stretched Gaussian, four estimators"};
+  plot.x_label = "steps of Adam";
+  plot.y_label = "exact loss above the entropy (nats)";
+  plot.y_scale = Scale::Log;
+  for (const Trainee& trainee : all) train(run, settings, trainee, plot);
+  run.draw(plot);
+}
+
+}  // namespace brenier::experiments
