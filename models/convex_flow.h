@@ -91,9 +91,12 @@ struct ConvexFlow {
     return term;
   }
 
+  // L-BFGS for every row, then Newton steps in float64 up to 64 dimensions: as near to x as the rounding of z allows.
   Preimage inverse(const Tensor& z) const { return inverse(z, InversionOptions()); }
   Preimage inverse(const Tensor& z, const InversionOptions& options) const {
-    return invert_gradient(detached_parameters(potential), z, options);
+    const auto constant = detached_parameters(potential);
+    Preimage found = invert_gradient(constant, z, options);
+    return z.dim(-1) > 64 ? found : refine_preimage(cast_parameters(constant, DType::Float64), std::move(found), z);
   }
 
   // The data-dependent start of the potential's norms, if it has any.

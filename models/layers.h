@@ -26,6 +26,13 @@ class KeySequence {
   std::int64_t counter_;
 };
 
+// The same model in another precision.
+template <HasParameters Model>
+Model cast_parameters(Model model, DType dtype) {
+  model.for_each_parameter([&](const std::string&, Tensor& parameter) { parameter = cast(parameter, dtype); });
+  return model;
+}
+
 // x Wᵀ + b, any sign: [rows, in] -> [rows, out].
 struct Linear {
   Tensor weight;               // [out, in]

@@ -1,5 +1,6 @@
 #include "solvers/invert_gradient.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -31,6 +32,24 @@ double noise_of(const BatchObjective::Potential& potential, const Tensor& start,
   return std::isfinite(terms) ? kRoundings * epsilon * terms : 0;
 }
 
+// Gradients less their targets at x, the largest entry of each row, and, if asked for, the Newton step from there.
+struct Residual {
+  Tensor size;  // [rows, 1]
+  Tensor step;  // [rows, n]
+};
+Residual residual_at(const BatchObjective::Potential& potential, const Tensor& x, const Tensor& target,
+                     bool with_step) {
+  Tape tape;
+  const Tensor input = tape.watch(x), gradient = grad(sum(potential(input)), input);
+  const Tensor error = (gradient - target).detached();
+  Residual result{max(abs(error), {-1}, true), {}};
+  if (with_step) {
+    const Tensor hessian = batch_jacobian(gradient, input).detached();
+    result.step = -reshape(spd_solve(hessian, expand_axis(error, -1)), error.shape());
+  }
+  return result;
+}
+
 }  // namespace
 
 GradientInverse::GradientInverse(BatchObjective::Potential potential, InversionOptions options)
@@ -55,6 +74,37 @@ Minimum<Tensor> GradientInverse::operator()(const Tensor& images) const {
                 .memory = options_.memory,
                 .line_search = search,
                 .first_step = kFirstStep});
+}
+
+Minimum<Tensor> refine_preimage(const BatchObjective::Potential& potential, Minimum<Tensor> found, const Tensor& images,
+                                double tolerance) {
+  constexpr int kSteps = 2;
+  const Tensor target = cast(images, DType::Float64).detached();
+  Tensor x = cast(found.solution, DType::Float64).detached();
+  Residual here = residual_at(potential, x, target, true);
+  for (int step = 0; step < kSteps; ++step) {
+    const Tensor moved = x + here.step;
+    const Residual there = residual_at(potential, moved, target, step + 1 < kSteps);
+    const Tensor better = less(there.size, here.size);
+    x = where(better, moved, x);
+    here.size = where(better, there.size, here.size);
+    here.step = there.step;
+  }
+  found.solution = cast(x, images.dtype());
+  const std::vector<double> sizes = here.size.to_vector<double>();
+  SolveReport& report = found.report;
+  std::int64_t open = 0;
+  for (std::size_t row = 0; row < report.rows.size(); ++row) {
+    report.rows[row].residual_norm = sizes[row];
+    if (sizes[row] <= tolerance) report.rows[row].status = SolveStatus::Converged;
+    open += report.rows[row].status != SolveStatus::Converged;
+  }
+  report.residual_norm = sizes.empty() ? 0 : *std::max_element(sizes.begin(), sizes.end());
+  if (open == 0) {
+    report.status = SolveStatus::Converged;
+    report.message = str("inverse: all ", sizes.size(), " rows to |residual| <= ", report.residual_norm);
+  }
+  return found;
 }
 
 Minimum<Tensor> invert_gradient(BatchObjective::Potential potential, const Tensor& images,

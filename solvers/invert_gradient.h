@@ -40,7 +40,14 @@ class GradientInverse {
   BatchObjective objective_;
 };
 
-// The same for one call.
+// Improves what was found by Newton steps x ← x - ∇²u(x)⁻¹ (∇u(x) - y) in float64, with the Hessians assembled and
+// factorised: at most two, kept in rows where they make max |∇u(x) - y| smaller. `potential` takes float64; the solution
+// has the dtype of the images. The report has the new residuals, in float64, and rows at or below the tolerance count as
+// converged.
+Minimum<Tensor> refine_preimage(const BatchObjective::Potential& potential, Minimum<Tensor> found, const Tensor& images,
+                                double tolerance = 1e-10);
+
+// GradientInverse for one call.
 Minimum<Tensor> invert_gradient(BatchObjective::Potential potential, const Tensor& images,
                                 const InversionOptions& options = {});
 

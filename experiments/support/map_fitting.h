@@ -13,6 +13,7 @@
 #include "engine/compile_gradient.h"
 #include "experiments/support/program.h"
 #include "models/certificates.h"
+#include "models/layers.h"
 #include "solvers/adam.h"
 #include "solvers/lbfgs.h"
 #include "solvers/schedules.h"
@@ -108,12 +109,6 @@ MapErrors map_errors(const Tensor& values, const Tensor& truth);
 
 inline double in_decibel(double mean_square) { return 10 * std::log10(mean_square); }
 double median(std::vector<double> values);
-
-template <HasParameters Model>
-Model cast_parameters(Model model, DType dtype) {
-  model.for_each_parameter([&](const std::string&, Tensor& parameter) { parameter = cast(parameter, dtype); });
-  return model;
-}
 
 template <HasParameters Model>
 Model scale_parameters(Model model, double factor) {

@@ -91,3 +91,22 @@ TEST_CASE("inversion reports what it cannot reach, and refuses what does not fit
                        }),
                        {"[invert_gradient]", "[2, 3]", "[3, 3]"}) == "");
 }
+
+TEST_CASE("Newton steps in float64 take an inverse found in float32 to the rounding of its image") {
+  // u = ln(1 + e^x₁) + ... is written with softplus: smooth, strongly convex with the quadratic.
+  const auto u = [](const Tensor& x) { return sum(softplus(2.0 * x) + 0.5 * square(x), {-1}); };
+  const Tensor x = random_normal({91, 0}, {50, 3});
+  Tape tape;
+  const Tensor input = tape.watch(x), y = grad(sum(u(input)), input).detached();
+  const Minimum<Tensor> rough = invert_gradient(u, y, {.gradient_tolerance = 1e-3});
+  const Minimum<Tensor> fine = refine_preimage(u, rough, y);
+  CHECK(max(abs(rough.solution - x)).item() > 1e-6);
+  CHECK(max(abs(fine.solution - x)).item() < 1e-14);
+  CHECK(fine.report.converged());
+  CHECK(fine.report.residual_norm < 1e-14);
+  // A row without a finite image stays as it is, and is told.
+  const Tensor broken = concat({y, full({1, 3}, std::nan(""))}, 0);
+  const Minimum<Tensor> mixed = refine_preimage(u, invert_gradient(u, broken), broken);
+  CHECK_FALSE(mixed.report.converged());
+  CHECK(max(abs(slice(mixed.solution, 0, 0, 50) - x)).item() < 1e-14);
+}
