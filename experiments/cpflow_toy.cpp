@@ -184,9 +184,7 @@ void fit_density(Run& run, const Settings& settings, const ToyDensity& density) 
   Study study(run, settings, density);
   const Size size = size_for(settings, density);
   const DType dtype = run.dtype();
-  const auto wanted = [&](ModelChoice model) {
-    return settings.model == ModelChoice::All || settings.model == model;
-  };
+  const auto wanted = [&](ModelChoice model) { return settings.model == ModelChoice::All || settings.model == model; };
   for (std::int64_t i = 0; i < settings.seeds; ++i) {
     const std::uint64_t seed = run.seed() + static_cast<std::uint64_t>(i);
     const RandomKey key(seed, 0);
@@ -229,8 +227,9 @@ void add_options(OptionTable& options, Settings& settings) {
                   {"naf", ModelChoice::Naf},
                   {"naf-linear", ModelChoice::NafLinear}},
                  "which model to fit");
-  options.choice("logdet", settings.logdet, {{"exact", Estimator::Exact}, {"cg", Estimator::Cg}},
-                 "log-determinant of a convex potential flow in training: exact, or the surrogate by conjugate gradients");
+  options.choice(
+      "logdet", settings.logdet, {{"exact", Estimator::Exact}, {"cg", Estimator::Cg}},
+      "log-determinant of a convex potential flow in training: exact, or the surrogate by conjugate gradients");
   options.integer("blocks", settings.blocks, {.min = 1, .max = 1000, .quick = 3}, "flows in a stack");
   options.integer("layers", settings.layers, {.min = 0, .max = 1000, .quick = 2},
                   "hidden layers; 0: as published, 3, and 5 for rings");

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "models/flow.h"
+#include "models/flow_stack.h"
 #include "models/logdet.h"
 #include "solvers/adam.h"
 #include "solvers/training_program.h"
@@ -48,7 +48,7 @@ class LogdetSession {
 // its derivative means something.
 template <class F>
 TensorList flow_loss(const F& flow, const Tensor& x, LogdetSession session, double variance = 1) {
-  const Transformed z = flow.forward(x, session);
+  const Transformed z = forward_of(flow, x, session);
   const Tensor loss = -mean(normal_log_density(z.value, variance) + z.logdet);
   return {loss, session.residual(x.dtype()), session.iterations(x.dtype())};
 }
