@@ -28,7 +28,7 @@ namespace brenier {
 
 // x where x > 0, else e^x - 1, with derivative 1 at 0. Clevert, Unterthiner & Hochreiter (2016).
 inline Tensor elu(const Tensor& x) {
-  const Tensor positive = greater(x, 0.0);
+  const Tensor positive = less(0.0, x);
   return where(positive, x, expm1(where(positive, 0.0, x)));
 }
 
