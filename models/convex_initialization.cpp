@@ -2,6 +2,7 @@
 #include "models/convex_initialization.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "engine/str.h"
@@ -12,23 +13,32 @@ namespace {
 // r with softplus(r) = y > 0: ln(e^y - 1), without overflow for large y or cancellation for small ones.
 Tensor softplus_inverse(const Tensor& y) { return y + log(-expm1(-y)); }
 
-}  // namespace
-
-RowLaw principled_law(const FeatureStatistics& features, const PrincipledOptions& options) {
-  if (options.correlation) {
-    const double c = *options.correlation;
-    if (!(c > 0 && c < 1)) throw std::invalid_argument(str("[principled_start] correlation ", c, " not in (0, 1)"));
-    return features.fixed_point(c);
-  }
+void require_valid(const PrincipledOptions& options) {
+  const double c = options.correlation.value_or(0.5);
+  if (!(c > 0 && c < 1)) throw std::invalid_argument(str("[principled_start] correlation ", c, " not in (0, 1)"));
   if (!(options.row_sum > 0) || !(options.effective_inputs >= 1))
     throw std::invalid_argument(str("[principled_start] row_sum ", options.row_sum, " and effective_inputs ",
                                     options.effective_inputs, "; expected above 0 and at least 1"));
+}
+
+}  // namespace
+
+RowLaw principled_law(const FeatureStatistics& features, const PrincipledOptions& options) {
+  require_valid(options);
+  if (options.correlation) return features.fixed_point(*options.correlation);
   const RowLaw law = features.law(options.row_sum, options.effective_inputs);
   if (!(law.variance <= 1))
     throw std::invalid_argument(str("[principled_start] positive weights with row_sum ", options.row_sum,
                                     " give variance ", law.variance,
                                     ", which leaves nothing for the input; lower row_sum or raise effective_inputs"));
   return law;
+}
+
+RowLaw principled_output_law(const FeatureStatistics& features, const PrincipledOptions& options) {
+  require_valid(options);
+  if (options.correlation) return features.fixed_point(*options.correlation);
+  const double variance_of_unit_sum = features.law(1, options.effective_inputs).variance;
+  return features.law(1 / std::sqrt(variance_of_unit_sum), options.effective_inputs);
 }
 
 void start_directions(Linear& linear, KeySequence& keys) {

@@ -9,6 +9,7 @@
 //                 that is missing to variance 1.
 //   3. stability  what units share, s(x), goes from layer to layer by a map with slopes up to R sup φ', increasing and
 //                 convex. R sup φ' ≤ 1 keeps it from growing, at any depth and in any dimension; softpluses have sup φ' = 1.
+// In the output, w = 0 and the sum of weights is what gives the potential variance 1.
 //
 // Hoedt & Klambauer (2023) drew log-normal weights for relu networks such that a correlation c = 1/2 of units is a fixed
 // point. Condition 3 fails there (R ≈ 2): with smooth activations the fixed point is unstable, and the variance explodes
@@ -38,6 +39,9 @@ struct PrincipledOptions {
 // The law for a layer that reads these features. Throws std::invalid_argument for options out of range, or if the
 // variance from positive weights alone is above 1.
 RowLaw principled_law(const FeatureStatistics& features, const PrincipledOptions& options);
+// The same for the output: with the sum of weights that makes variance 1 without w·x, which would only add a constant to
+// the gradient. No layer follows, so nothing can grow.
+RowLaw principled_output_law(const FeatureStatistics& features, const PrincipledOptions& options);
 
 // Replaces the parameters of one layer's paths; the bias is b_k, or left out where there is none. Draws two keys.
 void start_paths(NonNegativeLinear& z_path, Linear& x_path, KeySequence& keys, const FeatureStatistics& features,
@@ -67,7 +71,7 @@ void start_chain(Network& icnn, const RandomKey& key, const PrincipledOptions& o
     start_layer(layer, keys, features, law);
     features.add_layer(hidden, units, law, reads == Reads::LayerBefore);
   }
-  start_layer(icnn.output, keys, features, principled_law(features, options));
+  start_layer(icnn.output, keys, features, principled_output_law(features, options));
 }
 
 // Replaces all parameters. Norms become the identity; initialize_from(batch) may follow and changes little. Uses the keys
@@ -104,7 +108,7 @@ void principled_start(AugmentedIcnn<A, First>& icnn, const RandomKey& key, const
     features.add_layer(chain, units / 2, law, true);
     features.add_fresh(fresh, units / 2);
   }
-  start_layer(icnn.output, keys, features, principled_law(features, options));
+  start_layer(icnn.output, keys, features, principled_output_law(features, options));
 }
 
 // The arguments of the activations in hidden layers 1 … L, [rows, units] each; of an augmented network's layers behind the
