@@ -103,7 +103,8 @@ class Study {
 
   template <class Model>
   void signal(Start start, std::int64_t dim, std::int64_t width) {
-    Curve& condition = curve(conditions_, title<Model>(start, dim, width));
+    Curve& condition = curve(hessian_conditions_, title<Model>(start, dim, width));
+    Curve& block = curve(block_conditions_, title<Model>(start, dim, width));
     for (const std::int64_t depth : settings_.depths) {
       run_.poll_interrupt();
       Signal signal;
@@ -113,9 +114,9 @@ class Study {
         signal.add(started<Model>(start, seed, dim, width, depth, DType::Float64, settings_.principled), x,
                    1 / static_cast<double>(settings_.seeds));
       }
-      run_.add_result(row<Model>("signal", start, dim, width, depth, signal));
-      condition.x.push_back(static_cast<double>(depth));
-      condition.y.push_back(median(signal.block_conditions));
+      run_.add_result(row<Model>(start, dim, width, depth, signal));
+      add_point(condition, depth, median(signal.conditions));
+      add_point(block, depth, median(signal.block_conditions));
       if (depth == settings_.depths.back()) add_layers(title<Model>(start, dim, width), signal);
     }
   }
@@ -138,17 +139,18 @@ class Study {
                        {"error_worst", *std::max_element(left.begin(), left.end())},
                        {"errors", left},
                        {"seconds", seconds}});
-      errors.x.push_back(static_cast<double>(depth));
-      errors.y.push_back(median(left));
+      add_point(errors, depth, median(left));
     }
   }
 
   void draw() {
-    plot("deviations", "Deviation of pre-activations, deepest network", "layer", "standard deviation", deviations_,
+    plot("deviations", "Spread of pre-activations, deepest network", "layer", "standard deviation", deviations_,
          Scale::Log);
     plot("means", "Mean of pre-activations, deepest network", "layer", "mean", means_, Scale::Linear);
-    plot("block_condition", "Condition number of I + H ln 2, median", "hidden layers", "condition", conditions_,
+    plot("condition", "Condition number of the Hessian, median", "hidden layers", "condition", hessian_conditions_,
          Scale::Log);
+    plot("block_condition", "Condition number of I + H ln 2, median", "hidden layers", "condition", block_conditions_,
+         Scale::Linear);
     plot("training", "Error after Adam, median of seeds", "hidden layers", "unexplained share of variance", errors_,
          Scale::Log);
   }
@@ -160,8 +162,11 @@ class Study {
   }
 
   static Curve& curve(std::vector<Curve>& curves, const std::string& label) {
-    curves.push_back({label});
-    return curves.back();
+    return curves.emplace_back(Curve{label});
+  }
+  static void add_point(Curve& curve, std::int64_t x, double y) {
+    curve.x.push_back(static_cast<double>(x));
+    curve.y.push_back(y);
   }
 
   // Each from another truth: the gradient of log-sum-exp of rows with slopes of two to three along every line.
@@ -185,9 +190,8 @@ class Study {
   }
 
   template <class Model>
-  Row row(const char* study, Start start, std::int64_t dim, std::int64_t width, std::int64_t depth,
-          const Signal& signal) const {
-    return {{"study", study},
+  Row row(Start start, std::int64_t dim, std::int64_t width, std::int64_t depth, const Signal& signal) const {
+    return {{"study", "signal"},
             {"model", kName<Model>},
             {"start", name_of(start)},
             {"dim", dim},
@@ -206,12 +210,13 @@ class Study {
   }
 
   void add_layers(const std::string& label, const Signal& signal) {
-    Curve means{label, {}, signal.means}, deviations{label, {}, signal.deviations};
-    for (std::size_t k = 1; k <= signal.means.size(); ++k) means.x.push_back(static_cast<double>(k));
-    deviations.x = means.x;
-    // A logarithmic scale has no room for the overflow of the fixed point.
-    for (double& y : means.y) y = std::abs(y) < 3 ? y : std::nan("");
-    for (double& y : deviations.y) y = y < 100 ? y : std::nan("");
+    Curve means{label}, deviations{label};
+    for (std::size_t k = 0; k < signal.means.size(); ++k) {
+      // What explodes leaves the picture.
+      const double mean = signal.means[k], deviation = signal.deviations[k];
+      add_point(means, static_cast<std::int64_t>(k) + 1, std::abs(mean) < 3 ? mean : std::nan(""));
+      add_point(deviations, static_cast<std::int64_t>(k) + 1, deviation < 100 ? deviation : std::nan(""));
+    }
     means_.push_back(means);
     deviations_.push_back(deviations);
   }
@@ -236,7 +241,7 @@ class Study {
 
   Run& run_;
   const Settings& settings_;
-  std::vector<Curve> means_, deviations_, conditions_, errors_;
+  std::vector<Curve> means_, deviations_, hessian_conditions_, block_conditions_, errors_;
 };
 
 template <class Model>
@@ -268,23 +273,25 @@ int main(int argc, char** argv) {
        .columns = {"study", "model", "start", "dim", "width", "depth", "mean", "deviation", "block_condition_median",
                    "gradient_median", "error_median", "error_worst"}},
       [&](OptionTable& options) {
+        // The default of the list added last.
+        const auto under_quick = [&](std::vector<std::int64_t>& list, const std::vector<std::int64_t>& quick) {
+          options.entries().back().use_quick = [&list, quick] { list = quick; };
+        };
         add_fit_options(options, settings.fit, 150, 0);
         options.integer("seeds", settings.seeds, {.min = 1, .max = 1000, .quick = 2}, "networks of each kind");
         options.integers("dims", settings.dims, {.min = 1, .max = 1000}, "dimensions of the input");
         options.integers("widths", settings.widths, {.min = 2, .max = 4096}, "even numbers of units, for the signals");
+        under_quick(settings.widths, {32});
         options.integers("depths", settings.depths, {.min = 1, .max = 100}, "hidden layers, for the signals");
+        under_quick(settings.depths, {1, 3, 10, 20});
         options.integers("training-depths", settings.training_depths, {.min = 1, .max = 100}, "those that are trained");
+        under_quick(settings.training_depths, {2, 10});
         options.integer("training-width", settings.training_width, {.min = 2, .max = 4096}, "units of those");
         options.number("row-sum", settings.principled.row_sum, {.min = 1e-3, .max = 100}, "of the principled start");
         options.number("effective-inputs", settings.principled.effective_inputs, {.min = 1, .max = 1e6},
                        "of the principled start");
       },
       [&](Run& run) {
-        if (run.quick()) {
-          settings.widths = {32};
-          settings.depths = {1, 3, 10, 20};
-          settings.training_depths = {2, 10};
-        }
         run.plan_stages(static_cast<int>(
             settings.seeds * 5 * static_cast<std::int64_t>(settings.dims.size() * settings.training_depths.size())));
         Study study(run, settings);

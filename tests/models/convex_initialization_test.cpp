@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "engine/backend.h"
 #include "models/certificates.h"
 #include "tests/support/compare.h"
 #include "tests/support/message_of.h"
@@ -17,6 +18,9 @@ using brenier::testing::mismatch;
 namespace {
 
 constexpr double kPi = std::numbers::pi;
+
+// Statistics over many networks are for the CPU; a device that is played gets a sample of them.
+bool on_host() { return default_backend().host_readable(); }
 
 // Over rows, units and networks, for one layer.
 struct LayerStatistics {
@@ -113,28 +117,28 @@ TEST_CASE("rows have their sum and squares exactly, whatever the number of effec
 TEST_CASE("variance and covariance of weighted features agree with Monte Carlo") {
   // Two layers' worth of laws in three dimensions, where units of the first layer are visibly dependent.
   constexpr std::int64_t kDim = 3, kUnits = 24;
-  constexpr int kNetworks = 60;
-  const Tensor x = random_normal({63, 0}, {1500, kDim});
+  const int networks = on_host() ? 60 : 12;
+  const Tensor x = random_normal({63, 0}, {on_host() ? 1500 : 500, kDim});
   const HermiteSeries softplus_series = hermite_series(Softplus());
   FeatureStatistics features(kDim);
   features.add_fresh(softplus_series, kUnits);
   const RowLaw law = features.law(1.5, 3);
   std::vector<double> variances, covariances;
-  for (std::uint64_t i = 0; i < kNetworks; ++i) {
+  for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(networks); ++i) {
     const Tensor w = draw_directions({64, 3 * i}, kDim, kUnits, 1, DType::Float64);
     const Tensor p = draw_positive_rows({64, 3 * i + 1}, kUnits, kUnits, law, DType::Float64);
     const LayerStatistics here = statistics_of(matmul(softplus(matmul(x, transpose(w))), transpose(p)));
     variances.push_back(here.variance);
     covariances.push_back(here.shared);
   }
-  const auto agree = [](const std::vector<double>& sample, double expected) {
+  const auto agree = [networks](const std::vector<double>& sample, double expected) {
     double mean = 0, square = 0;
-    for (const double v : sample) mean += v / kNetworks, square += v * v / kNetworks;
-    const double error = std::sqrt((square - mean * mean) / kNetworks);
+    for (const double v : sample) mean += v / networks, square += v * v / networks;
+    const double error = std::sqrt((square - mean * mean) / networks);
     CAPTURE(mean);
     CAPTURE(expected);
     CHECK(std::abs(mean - expected) <= 5 * error);
-    CHECK(error < 0.1 * expected);
+    CHECK(error < 0.2 * expected);
   };
   agree(variances, law.variance);
   agree(covariances, law.shared);
@@ -145,9 +149,10 @@ TEST_CASE_TEMPLATE("mean 0, variance 1 and the correlation of two inputs are kep
                    NormalizedIcnn<LaplaceSoftplus>, AugmentedIcnn<GaussianSoftplus, Symmetrized<GaussianSoftplus>>,
                    DenseIcnn<Softplus>) {
   for (const std::int64_t dim : {2, 20}) {
+    if (dim == 2 && !on_host()) continue;
     CAPTURE(dim);
     const auto make = [&](const RandomKey& key) { return started<Model>(key, dim, 32, 10); };
-    const auto layers = propagate(make, paired_inputs(150, dim), 6);
+    const auto layers = propagate(make, paired_inputs(150, dim), on_host() ? 6 : 1);
     REQUIRE(layers.size() == 10);
     for (const LayerStatistics& layer : layers) {
       CHECK(std::abs(layer.mean) < 0.12);
@@ -159,6 +164,7 @@ TEST_CASE_TEMPLATE("mean 0, variance 1 and the correlation of two inputs are kep
 }
 
 TEST_CASE("the published start keeps none of the three: the negative control") {
+  if (!on_host()) return;
   const auto make = [](const RandomKey& key) { return Icnn<Softplus>::random(key, 20, 32, 10); };
   const auto layers = propagate(make, paired_inputs(150, 20), 6);
   CHECK(layers.back().mean > 0.7);
@@ -167,6 +173,7 @@ TEST_CASE("the published start keeps none of the three: the negative control") {
 }
 
 TEST_CASE("the fixed point of relu networks is unstable with a smooth activation, the default is not") {
+  if (!on_host()) return;
   const Tensor x = paired_inputs(150, 20);
   const auto at_fixed_point = [](const RandomKey& key) {
     return started<Icnn<Softplus>>(key, 20, 32, 16, {.correlation = 0.5});
