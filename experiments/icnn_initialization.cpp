@@ -1,13 +1,13 @@
 // How input-convex networks start, and what that is worth: the published start against the principled one of
 // models/convex_initialization.h, for the ICNN without norms and the input-augmented one of CP-Flow.
 //
-//   signal     mean and deviation of pre-activations for x ~ N(0, I), by layer; the Hessian's condition number and |∇u|,
-//              by depth. A CP-Flow solves systems with I + H ln 2, its block at the start: their condition is given too.
-//   training   the error left after some steps of Adam that fit ∇u to the gradient of a log-sum-exp, on fresh points, as a
-//              share of that gradient's variance.
+//   signal     mean and deviation of pre-activations for x ~ N(0, I), by layer; the Hessian's condition number and
+//              |∇u|, by depth; the condition of I + H ln 2, which the block of a CP-Flow has at its start.
+//   training   the error left after some steps of Adam that fit ∇u to the gradient of a log-sum-exp, on fresh points,
+//              as a share of that gradient's variance.
 //
-// "published" is CP-Flow's, with the data-dependent start of the norms where there are any; "principled" looks at no data.
-// "fixed point" is that of Hoedt & Klambauer (2023) with correlation 1/2, which is unstable for smooth activations.
+// "published" is CP-Flow's, with the data-dependent start of norms; "principled" looks at no data; "fixed point" is
+// that of Hoedt & Klambauer (2023) with correlation 1/2, which is unstable for smooth activations.
 // Next on the walk: models/convex_initialization.h, models/signal_propagation.h.
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
-// One state per call remembers the maximiser. A rule that runs later, for a derivative, starts from it and finds nothing
-// left to do; a program that replays the call with other numbers finds its own.
+// One state per call remembers the maximiser. A rule that runs later, for a derivative, starts from it and finds
+// nothing left to do; a program that replays the call with other numbers finds its own.
 #include "models/conjugate.h"
 
 #include <limits>

@@ -5,11 +5,11 @@
 //   Tensor x     = dual.maximiser(y);        // ∇u*(y) = (∇u)⁻¹(y), [rows, d]
 //   Tensor map   = gradient_map(dual, y);    // the same, for dual is a potential with the parameters of u
 //
-// The maximiser is where ∇u(x) = y (solvers/invert_gradient.h). By the envelope theorem du* = ⟨x, dy⟩ - ∂_θ u(x) dθ at the
-// fixed x, so first derivatives take no linear system; that x moves with y and θ is left to custom_argmin, and only
+// The maximiser is where ∇u(x) = y (solvers/invert_gradient.h). By the envelope theorem du* = ⟨x, dy⟩ - ∂_θ u(x) dθ at
+// the fixed x, so first derivatives take no linear system; that x moves with y and θ is left to custom_argmin, and only
 // second derivatives ask for it: ∇²u* = (∇²u)⁻¹ at the maximiser. Both modes, all orders, bundles of tangents.
-// Reference: Rockafellar, Convex Analysis (1970), section 26; Amos, On amortizing convex conjugates for optimal transport
-// (2023), for the use; Blondel et al., Efficient and modular implicit differentiation (2022).
+// Reference: Rockafellar, Convex Analysis (1970), section 26; Amos, On amortizing convex conjugates for optimal
+// transport (2023), for the use; Blondel et al., Efficient and modular implicit differentiation (2022).
 //
 // Next on the walk: solvers/invert_gradient.h, solvers/implicit.h.
 #pragma once

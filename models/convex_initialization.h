@@ -1,20 +1,22 @@
-// A start of input-convex networks that keeps signals as they are: for inputs x ~ N(0, I) every pre-activation has mean 0
-// and variance 1 in every layer, and two inputs stay as correlated as they came.
+// A start of input-convex networks that keeps signals as they are: for inputs x ~ N(0, I) every pre-activation has mean
+// 0 and variance 1 in every layer, and two inputs stay as correlated as they came.
 //
 //   a_k = P_k z_{k-1} + W_k x + b_k,   z = φ(a)
-//   1. mean       positive weights pass on the mean of φ. b_k = -E φ(N(0,1)) Σ_j P_kj, row by row, removes it. (One b for
-//                 all rows, as published, leaves a random constant in every unit, which makes all inputs look alike.)
+//   1. mean       positive weights pass on the mean of φ. b_k = -E φ(N(0,1)) Σ_j P_kj, row by row, removes it. (One b
+//                 for rows of different sums, as published, leaves a random constant in every unit, by which all inputs
+//                 look alike.)
 //   2. variance   rows of P_k have sum R and squares S = R²/m, drawn log-normal; Var P_k z follows from the Hermite
 //                 coefficients of φ (models/signal_propagation.h). Rows of W_k have random directions and the length
 //                 that is missing to variance 1.
 //   3. stability  what units share, s(x), goes from layer to layer by a map with slopes up to R sup φ', increasing and
-//                 convex. R sup φ' ≤ 1 keeps it from growing, at any depth and in any dimension; softpluses have sup φ' = 1.
+//                 convex. R sup φ' ≤ 1 keeps it from growing, at any depth and in any dimension; for softpluses
+//                 sup φ' = 1.
 // In the output, w = 0 and the sum of weights is what gives the potential variance 1.
 //
-// Hoedt & Klambauer (2023) drew log-normal weights for relu networks such that a correlation c = 1/2 of units is a fixed
-// point. Condition 3 fails there (R ≈ 2): with smooth activations the fixed point is unstable, and the variance explodes
-// after some layers. `correlation` gives it, as the control. The start published with CP-Flow has R ≈ 0.7, m ≈ n, and
-// mean 0.9 and variance 1/3 in deep layers.
+// Hoedt & Klambauer (2023) drew log-normal weights for relu networks such that a correlation c = 1/2 of units is a
+// fixed point. Condition 3 fails there (R ≈ 2): with smooth activations the fixed point is unstable, and the variance
+// explodes after some layers. `correlation` gives it, as the control. The start published with CP-Flow has sums of 0.7,
+// all weights nearly equal, and in deep layers mean 0.9 and variance 1/3.
 // Reference: Hoedt & Klambauer, Principled weight initialisation for input-convex neural networks, NeurIPS (2023).
 //
 // Next on the walk: models/signal_propagation.h, experiments/icnn_initialization.cpp.
@@ -39,8 +41,8 @@ struct PrincipledOptions {
 // The law for a layer that reads these features. Throws std::invalid_argument for options out of range, or if the
 // variance from positive weights alone is above 1.
 RowLaw principled_law(const FeatureStatistics& features, const PrincipledOptions& options);
-// The same for the output: with the sum of weights that makes variance 1 without w·x, which would only add a constant to
-// the gradient. No layer follows, so nothing can grow.
+// The same for the output: with the sum of weights that makes variance 1 without w·x, which would only add a constant
+// to the gradient. No layer follows, so nothing can grow.
 RowLaw principled_output_law(const FeatureStatistics& features, const PrincipledOptions& options);
 
 // Replaces the parameters of one layer's paths; the bias is b_k, or left out where there is none. Draws two keys.
@@ -74,8 +76,8 @@ void start_chain(Network& icnn, const RandomKey& key, const PrincipledOptions& o
   start_layer(icnn.output, keys, features, principled_output_law(features, options));
 }
 
-// Replaces all parameters. Norms become the identity; initialize_from(batch) may follow and changes little. Uses the keys
-// counter … counter + 2 L, or + 3 L - 1 for the augmented network of L hidden layers.
+// Replaces all parameters. Norms become the identity; initialize_from(batch) may follow and changes little. Uses the
+// keys counter … counter + 2 L, or + 3 L - 1 for the augmented network of L hidden layers.
 template <class A, class First>
 void principled_start(Icnn<A, First>& icnn, const RandomKey& key, const PrincipledOptions& options = {}) {
   start_chain<A, First>(icnn, key, options, Reads::LayerBefore);
@@ -111,8 +113,8 @@ void principled_start(AugmentedIcnn<A, First>& icnn, const RandomKey& key, const
   start_layer(icnn.output, keys, features, principled_output_law(features, options));
 }
 
-// The arguments of the activations in hidden layers 1 … L, [rows, units] each; of an augmented network's layers behind the
-// first, those of the chain.
+// The arguments of the activations in hidden layers 1 … L, [rows, units] each; of an augmented network's layers behind
+// the first, those of the chain.
 template <class A, class First>
 std::vector<Tensor> pre_activations(const Icnn<A, First>& icnn, const Tensor& x) {
   std::vector<Tensor> result{icnn.first(x)};

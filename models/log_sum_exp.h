@@ -1,9 +1,9 @@
 // The smooth maximum of affine functions as a potential: u(x) = ln Σ_i exp(w_i·x + b_i), [batch, d] -> [batch, 1].
 //
-// Convex for every W and b. Its gradient Wᵀ softmax(Wx + b) lies in the convex hull of the rows of W, and its Hessian is
-// the covariance of these rows under the softmax: bounded, and zero along directions in which the rows do not differ. A
-// good known truth to fit others to. Reference: Boyd & Vandenberghe, Convex Optimization (2004), section 3.1.5; Huang et
-// al., Convex potential flows (2021), published code, LseICNN.
+// Convex for every W and b. Its gradient Wᵀ softmax(Wx + b) lies in the convex hull of the rows of W, and its Hessian
+// is the covariance of these rows under the softmax: bounded, and zero along directions in which the rows do not
+// differ. A good known truth to fit others to. Reference: Boyd & Vandenberghe, Convex Optimization (2004), section
+// 3.1.5; Huang et al., Convex potential flows (2021), published code, LseICNN.
 #pragma once
 
 #include "engine/ops.h"

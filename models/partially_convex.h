@@ -7,10 +7,10 @@
 //   AugmentedPartiallyConvexIcnn  z_k = [that with half the units, g(U_k(x ⊙ (1 + B'_k γ)) + D'_k γ)]
 //
 // gate_k(γ) = softplus(A_k γ + κ) is positive, and it is all that convexity asks of what multiplies z; x may be
-// multiplied by anything. A_k and B_k are affine and start at zero, so that x is all there is but for D_k γ. κ = ln(e - 1)
-// makes every gate exactly 1 then. The published code takes e⁻¹ for it in hidden layers, which makes that 0.894; the slip
-// is not repeated here. Reference: Amos, Xu & Kolter, Input convex neural networks (2017), equation 3; Huang, Chen,
-// Tsirigotis & Courville, Convex potential flows (2021), appendix E.4 and published code, PICNN and PICNN2.
+// multiplied by anything. A_k and B_k are affine and start at zero, so that x is all there is but for D_k γ. κ =
+// ln(e - 1) makes every gate exactly 1 then. The published code takes e⁻¹ for it in hidden layers, which makes that
+// 0.894; the slip is not repeated here. Reference: Amos, Xu & Kolter, Input convex neural networks (2017), equation 3;
+// Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), published code, PICNN and PICNN2.
 //
 // Next on the walk: models/gradient_map.h with u.at(c).
 #pragma once

@@ -7,8 +7,8 @@
 // The inner layer always uses the logistic softplus, whatever s is; P_k and W_k have no bias, Q_k has one. Identity is
 // a non-negative weight, so the shortcut leaves z_k convex. Unlike P_k alone it also hands features on one by one, not
 // only their positive averages. After random() call initialize_from(batch) once.
-// Reference: Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), published code, ResICNN2; He, Zhang, Ren
-// & Sun, Deep residual learning (2016), for the idea.
+// Reference: Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), published code, ResICNN2; He, Zhang,
+// Ren & Sun, Deep residual learning (2016), for the idea.
 #pragma once
 
 #include <vector>

@@ -1,16 +1,16 @@
-// What a layer with positive weights makes of random inputs: means, variances and correlations of its pre-activations, for
-// any activation.
+// What a layer with positive weights makes of random inputs: means, variances and correlations of its pre-activations,
+// for any activation.
 //
 // Inputs are standard normal, x ~ N(0, I). Let φ(a), a ~ N(0, 1), have the Hermite coefficients
 //   α_k = E φ(a) He_k(a) / √k!            so that   E φ(a) ψ(b) = Σ_k α_k β_k ρᵏ   if corr(a, b) = ρ   (Mehler)
 // Then α₀ is the mean of φ, α₁ = E φ' its mean slope, and Σ_{k≥1} α_k² its variance. Two units whose pre-activations
-// hold a share s of variance directly from the input, by rows of random directions at an angle with cosine t, and c from
-// what positive weights average, have the correlation c + s t, and E tᵏ is known. For n features φ_j and weights with
-// Σ_j w_j = R and Σ_j w_j² = S,
+// hold a share s of variance directly from the input, by rows of random directions at an angle with cosine t, and c
+// from what positive weights average, have the correlation c + s t, and E tᵏ is known. For n features φ_j and weights
+// with Σ_j w_j = R and Σ_j w_j² = S,
 //   Var Σ_j w_j φ_j = S V + (R² - S) C,    Cov(Σ_j w_j φ_j, Σ_j w'_j φ_j) = R² (V/n + (1 - 1/n) C)
-// with V the mean variance of a feature and C the mean covariance of two. The second, c of the next layer, does not fall
-// with n: rows of positive weights are never orthogonal. Reference: Hoedt & Klambauer, Principled weight initialisation
-// for input-convex neural networks (2023), section 3, for relu in closed form.
+// with V the mean variance of a feature and C the mean covariance of two. The second, c of the next layer, does not
+// fall with n: rows of positive weights are never orthogonal. Reference: Hoedt & Klambauer, Principled weight
+// initialisation for input-convex neural networks (2023), for relu in closed form.
 #pragma once
 
 #include <cstdint>
@@ -54,8 +54,8 @@ class FeatureStatistics {
 
   // `count` functions of the input alone, φ(w·x) for random directions w of length one.
   void add_fresh(const HermiteSeries& activation, std::int64_t count);
-  // `count` units that read the features by this law and have the rest of their variance 1 directly from the input. Those
-  // read stay, unless `replace`.
+  // `count` units that read the features by this law and have the rest of their variance 1 directly from the input.
+  // Those read stay, unless `replace`.
   void add_layer(const HermiteSeries& activation, std::int64_t count, const RowLaw& law, bool replace);
 
   // Of weights with the sum R and `inputs` = R²/S effective inputs, as many as there are at most.
@@ -81,8 +81,8 @@ class FeatureStatistics {
   std::vector<std::vector<double>> correlation_{};  // c of units of two groups, different ones of the same group
 };
 
-// Positive weights [out, in] with the sum R and the sum of squares S in every row, log-normal but for that. Needs R²/in ≤
-// S ≤ R².
+// Positive weights [out, in] with the sum R and the sum of squares S in every row, log-normal but for that. Needs R²/in
+// ≤ S ≤ R².
 Tensor draw_positive_rows(const RandomKey& key, std::int64_t in, std::int64_t out, const RowLaw& law, DType dtype);
 // Rows [out, in] of random direction, their lengths √share.
 Tensor draw_directions(const RandomKey& key, std::int64_t in, std::int64_t out, double share, DType dtype);

@@ -1,5 +1,5 @@
-// The principled start: its quadratures against closed forms, its variances against Monte Carlo, and what it keeps through
-// ten layers, where the published start and the unstable fixed point do not.
+// The principled start: its quadratures against closed forms, its variances against Monte Carlo, and what it keeps
+// through ten layers, where the published start and the unstable fixed point do not.
 #include "models/convex_initialization.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
-// Partially convex potentials: convex in x for every context and parameter, not in the context; gates of one at the start;
-// parameter counts.
+// Partially convex potentials: convex in x for every context and parameter, not in the context; gates of one at the
+// start; parameter counts.
 #include "models/partially_convex.h"
 
 #include <doctest/doctest.h>
