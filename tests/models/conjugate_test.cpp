@@ -136,6 +136,20 @@ TEST_CASE("the conjugate and its maximiser pass the gradient checks to second or
   CHECK(testing::check_gradients(maximiser, 1, sampler) == "");
 }
 
+TEST_CASE("a program of the conjugate and its gradient finds the maximisers of the numbers it is run on") {
+  const auto u = Strong::random(2);
+  const Conjugate<Strong> dual{u};
+  const Tensor recorded = random_normal({10, 0}, {4, 2}), other = 2.0 * random_normal({10, 1}, {4, 2});
+  Tape tape({.recording_program = true});
+  const Tensor y = tape.watch(recorded), value = dual(y);
+  const Program program = compile({y}, {value, grad(sum(value), y)});
+  for (const Tensor& at : {other, recorded}) {
+    const std::vector<Tensor> results = program(std::vector<Tensor>{at});
+    CHECK(mismatch(results[0], dual(at), 1e-9) == "");
+    CHECK(mismatch(results[1], dual.maximiser(at), 1e-8) == "");
+  }
+}
+
 TEST_CASE("a potential without parameters is constant, and one whose slopes end has rows without a maximum") {
   const auto u = [](const Tensor& x) { return sum(softplus(x), {-1}); };  // slopes between 0 and 1
   SolveReport report;
