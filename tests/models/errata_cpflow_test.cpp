@@ -143,7 +143,7 @@ TEST_CASE("C4: w1 = 0 gives the potential the weight ln 2, and positive layers d
 }
 
 TEST_CASE("C12: with four hidden layers the convolutional potentials for MNIST have 4.2M parameters, with three 2.9M") {
-  // 3x3 convolutions c → h, twice; then three h → h/2 per layer; scale and shift for h and for h/2 channels; two weights.
+  // 3x3 convolutions c → h, twice; then three h → h/2 per layer; norms of h and of h/2 channels; two weights.
   const auto block = [](std::int64_t c, std::int64_t h, std::int64_t layers) {
     const std::int64_t unused = h;  // norms of h/2 channels that the released class owns
     return 2 * (9 * c * h + h) + 2 * h + (layers - 1) * (3 * (9 * h * h / 2 + h / 2) + h) + 2 + unused;

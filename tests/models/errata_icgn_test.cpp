@@ -177,7 +177,7 @@ TEST_CASE("A8: the printed condition on two solutions of (3) does not make their
   const auto sum_of_both = [&](const Tensor& p) { return f(p) + swapped(p); };
   CHECK(max_abs(pde_residual(f, x)) <= kRounding);
   CHECK(max_abs(pde_residual(swapped, x)) <= kRounding);
-  // ∂_k∂_iG·∂_jF = ∂_k∂_iF·∂_jG holds, and the sum is no solution; with i and j exchanged on the right it does not hold.
+  // ∂_k∂_iG·∂_jF = ∂_k∂_iF·∂_jG holds, and the sum is no solution. With i and j exchanged on the right it does not.
   CHECK(max_abs(products(swapped, f, x) - products(f, swapped, x)) <= kRounding);
   CHECK(max_abs(pde_residual(sum_of_both, x)) > kWrong);
   CHECK(max_abs(distinct * (products(swapped, f, x) - transpose(products(f, swapped, x)))) > kWrong);
