@@ -101,7 +101,7 @@ class Study {
   void fit(const std::string& model, F flow) {
     const Tensor data = draw(source_, key(1), settings_.training_points, run_.dtype());
     const Tensor fresh = draw(source_, key(2), settings_.test_points, DType::Float64);
-    const Tensor few = slice(fresh, 0, 0, std::min<std::int64_t>(2000, fresh.dim(0)));
+    const Tensor few = slice(fresh, 0, 0, std::min<std::int64_t>(1000, fresh.dim(0)));
     if constexpr (requires { flow.initialize_from(data); })
       flow.initialize_from(slice(data, 0, 0, std::min<std::int64_t>(1024, data.dim(0))));
     Curve curve{model};
@@ -111,7 +111,7 @@ class Study {
       curve.y.push_back(seen.cost);
     };
     const FlowFit fitted = fit_flow(run_, str("d", source_.dim(), "-", model), flow, data, ExactLogdet(), settings_.fit,
-                                    run_.seed(), 40, watch);
+                                    run_.seed(), 25, watch);
     const Judgement end = judge(run_, flow, fresh, exact_);
     run_.add_result({{"dim", source_.dim()},
                      {"model", model},

@@ -89,14 +89,14 @@ struct MeanNll {
 };
 MeanNll mean_nll(const Tensor& log_densities);
 
-// [n], in pieces of some thousand rows, so that memory stays small.
+// [n], in pieces of some thousand numbers, so that memory stays small.
 template <class F>
 Tensor log_density_in_pieces(Run& run, const F& flow, const Tensor& x, double variance = 1) {
-  constexpr std::int64_t kRows = 2000;
+  const std::int64_t rows = std::max<std::int64_t>(4000 / x.dim(1), 1);
   std::vector<Tensor> pieces;
-  for (std::int64_t row = 0; row < x.dim(0); row += kRows) {
+  for (std::int64_t row = 0; row < x.dim(0); row += rows) {
     run.poll_interrupt();
-    pieces.push_back(log_density(flow, slice(x, 0, row, std::min(row + kRows, x.dim(0))), variance).detached());
+    pieces.push_back(log_density(flow, slice(x, 0, row, std::min(row + rows, x.dim(0))), variance).detached());
   }
   return concat(pieces, 0);
 }
