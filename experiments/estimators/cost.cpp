@@ -1,8 +1,8 @@
 // Figures 2 and 9 of the paper: peak memory and seconds of one gradient of ln det, through m steps of Lanczos and by the
 // surrogate with k iterations of conjugate gradients.
 //
-// Peak memory is that of the engine's own counter, beyond what was there before. Everything is on a tape, as in the
-// paper's framework: a compiled program keeps less, of both.
+// Peak memory is that of the engine's own counter, beyond what was there before. Both gradients are taken on a tape, which
+// keeps every intermediate value until it ends, as the paper's framework does.
 #include <chrono>
 #include <vector>
 
