@@ -30,7 +30,10 @@ struct GradientError {
 FlowPotential stretched(FlowPotential u, const Tensor& factors) {
   const auto stretch = [&](Linear& linear) { linear.weight = linear.weight * factors; };
   stretch(u.icnn.first);
-  for (auto& layer : u.icnn.layers) stretch(layer.chain.x_path), stretch(layer.augment);
+  for (auto& layer : u.icnn.layers) {
+    stretch(layer.chain.x_path);
+    stretch(layer.augment);
+  }
   stretch(u.icnn.output.x_path);
   u.quadratic = full({1}, std::log(std::expm1(1e-3)), factors.dtype());
   u.convex = full({1}, 20, factors.dtype());

@@ -17,7 +17,7 @@ constexpr std::int64_t kMatrixSize = 10;
 
 std::vector<double> tolerances() {
   std::vector<double> result{0, 1e-3, 1e-2};
-  for (int i = 1; i <= 20; ++i) result.push_back(0.05 * i);
+  for (int i = 1; i <= 20; ++i) result.push_back(i / 20.0);
   return result;
 }
 
@@ -53,7 +53,10 @@ struct ToleranceStudy {
   void add(Run& run, double tolerance, const std::vector<EstimatorError>& sampled,
            const std::vector<EstimatorError>& enumerated, double iterations) {
     std::vector<double> ratios, biases, exact;
-    for (const EstimatorError& error : sampled) ratios.push_back(error.snr), biases.push_back(error.bias);
+    for (const EstimatorError& error : sampled) {
+      ratios.push_back(error.snr);
+      biases.push_back(error.bias);
+    }
     for (const EstimatorError& error : enumerated) exact.push_back(error.bias);
     const Spread ratio = spread_of(ratios), bias_spread = spread_of(biases);
     run.add_result({{"study", "tolerance"},
@@ -85,8 +88,10 @@ void study_start(Run& run, const Settings& settings, CgStart start, double toler
     const Tensor signs = random_rademacher(key(1), {settings.draws, kMatrixSize}, run.dtype());
     const InverseEstimate drawn = judge_inverse_estimator(h, signs, tolerance, start);
     const InverseEstimate all = judge_inverse_estimator(h, all_signs(kMatrixSize, run.dtype()), tolerance, start);
-    sampled[0].push_back(drawn.plain), sampled[1].push_back(drawn.symmetric);
-    enumerated[0].push_back(all.plain), enumerated[1].push_back(all.symmetric);
+    sampled[0].push_back(drawn.plain);
+    sampled[1].push_back(drawn.symmetric);
+    enumerated[0].push_back(all.plain);
+    enumerated[1].push_back(all.symmetric);
     iterations += drawn.iterations / static_cast<double>(settings.matrices);
   }
   plain.add(run, tolerance, sampled[0], enumerated[0], iterations);
