@@ -26,6 +26,20 @@ struct GradientError {
   double error = 0;  // root mean square of the norm, for one direction per point
 };
 
+// 20 F(x S) + |x|²/2000 for S = diag(factors): its Hessians 20 S ∇²F S + I/1000 have far smaller and larger eigenvalues.
+FlowPotential stretched(FlowPotential u, const Tensor& factors) {
+  const auto stretch = [&](Linear& linear) { linear.weight = linear.weight * factors; };
+  stretch(u.icnn.first);
+  for (auto& layer : u.icnn.layers) {
+    stretch(layer.chain.x_path);
+    stretch(layer.augment);
+  }
+  stretch(u.icnn.output.x_path);
+  u.quadratic = full({1}, std::log(std::expm1(1e-3)), factors.dtype());
+  u.convex = full({1}, 20, factors.dtype());
+  return u;
+}
+
 // Relative to the exact gradient. With d steps both estimators have no bias, so the bias of fewer steps is the mean of the
 // differences to these, for equal directions, which have much less noise than the estimates.
 GradientError gradient_error(const Method& method, const FlowPotential& u, const Tensor& x, std::int64_t steps,
@@ -74,15 +88,14 @@ void add_errors(Run& run, const Settings& settings, const char* potential, const
 
 void study_error(Run& run, const Settings& settings) {
   const Tensor x = random_normal({run.seed(), 103}, {settings.error_batch, settings.dim}, run.dtype());
-  auto u = FlowPotential::random({run.seed(), 104}, x, settings.units, settings.layers);
+  const auto u = FlowPotential::random({run.seed(), 104}, x, settings.units, settings.layers);
   LinePlot plot{.name = "gradient_bias", .title = "Gradients of ln det from few steps"};
   plot.x_label = "steps of Lanczos or conjugate gradients";
   plot.y_label = "bias relative to the gradient";
   plot.y_scale = Scale::Log;
   add_errors(run, settings, "start", u, x, plot);
-  u.quadratic = full({1}, -7, x.dtype());
-  u.convex = full({1}, 3, x.dtype());
-  add_errors(run, settings, "stretched", u, x, plot);
+  const Tensor factors = exp(linspace(0, std::log(15), settings.dim, run.dtype()));
+  add_errors(run, settings, "stretched", stretched(u, factors), x / factors, plot);
   run.draw(plot);
 }
 
