@@ -5,6 +5,7 @@
 //               the surrogate with k CG steps
 //   error       the same two against the exact gradient
 //   training    the exact loss of a flow that is trained with each of them
+//   architecture  figure 8: iterations, time and validation on MINIBOONE for three potentials and seven tolerances
 //
 // Reference: Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), figure 2 and appendix F.
 // Next on the walk: experiments/estimators/tolerance.cpp, experiments/support/logdet_gradients.h, solvers/slq.h.
@@ -22,18 +23,20 @@ int main(int argc, char** argv) {
        .claim =
            "Gradients of ln det by conjugate gradients are unbiased up to their tolerance and need constant memory; "
            "back-propagation through Lanczos needs memory and time that grow with its size, and diverged for size 5.",
-       .source = "Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), figures 2, 7 and 9, appendix F",
+       .source =
+           "Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), figures 2, 7, 8 and 9, appendix F",
        .description =
            "Measures bias, noise, memory and time of estimators of the gradient of a flow's log-determinant.",
        .columns = {"study", "start", "part", "method", "atol", "steps", "snr", "bias", "exact_bias", "iterations",
-                   "peak_megabytes", "error", "exact_gap", "estimated_gap", "condition", "seconds"}},
+                   "peak_megabytes", "error", "validation_nll", "exact_gap", "estimated_gap", "condition", "seconds"}},
       [&](OptionTable& options) {
         options.choice("study", settings.study,
                        {{"all", Study::All},
                         {"tolerance", Study::Tolerance},
                         {"cost", Study::Cost},
                         {"error", Study::Error},
-                        {"training", Study::Training}},
+                        {"training", Study::Training},
+                        {"architecture", Study::Architecture}},
                        "which part to do");
         options.integer("matrices", settings.matrices, {.min = 1, .max = 1000, .quick = 3},
                         "random matrices of figure 7");
@@ -46,6 +49,11 @@ int main(int argc, char** argv) {
                         "of Adam for each estimator");
         options.integer("training-dim", settings.training_dim, {.min = 2, .max = 1000, .quick = 8},
                         "inputs of the flows that are trained");
+        options.integer("blocks", settings.blocks, {.min = 1, .max = 1000}, "of the flows on MINIBOONE");
+        options.integer("architecture-steps", settings.architecture_steps, {.min = 1, .max = 10'000'000, .quick = 8},
+                        "of Adam for each potential and tolerance");
+        options.integer("architecture-batch", settings.architecture_batch, {.min = 1, .max = 100'000, .quick = 128},
+                        "points of one such step");
         options.number("stretch", settings.stretch, {.min = 1, .max = 1e6},
                        "largest by smallest standard deviation of their data");
       },
@@ -56,6 +64,7 @@ int main(int argc, char** argv) {
         if (wanted(Study::Cost)) study_cost(run, settings);
         if (wanted(Study::Error)) study_error(run, settings);
         if (wanted(Study::Training)) study_training(run, settings);
+        if (wanted(Study::Architecture)) study_architecture(run, settings);
         // The paper's figures have no tables; this is what its text says of them.
         run.add_paper({{"study", "cost"}, {"method", "surrogate"}, {"memory", "constant"}});
         run.add_paper({{"study", "cost"}, {"method", "Lanczos"}, {"memory", "grows with steps"}});

@@ -148,12 +148,12 @@ class Study {
   void draw_inside(const CpFlow& flow) {
     Tensor points = density_.sample(key(kShown), 3000, DType::Float64);
     const Tensor lines = grid_lines(kToyWindow, kToyWindow, 17, 121);
-    const auto& first = flow.layers[0].potential;
+    const auto& last = flow.layers.back().potential;
     const Tensor warped = reshape(flow(reshape(lines, {-1, 2})), lines.shape());
     Panels four{.name = as_file_name(density_.name) + "_flow", .title = "convex potential flow, " + density_.name};
     four.x = four.y = kToyWindow;
     four.panels = {{.title = "data", .points = points},
-                   {.title = "potential of the first block", .heights = reshape(first(flow.norms[0](grid())), {-1})},
+                   {.title = str("potential of block ", flow.layers.size()), .heights = reshape(last(grid()), {-1})},
                    {.title = "warped grid", .lines = warped},
                    {.title = "encoding", .points = flow(points)}};
     run_.draw(four);

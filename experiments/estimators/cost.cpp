@@ -37,7 +37,7 @@ Cost cost_of(const Work& work) {
   const std::size_t before = memory_stats().current_bytes;
   const auto start = Clock::now();
   const auto result = work();
-  result.quadratic.item();  // waits for the device
+  result.quadratic_weight.item();  // waits for the device
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return {seconds, static_cast<double>(memory_stats().peak_bytes - before) / 1e6};
 }
@@ -67,7 +67,7 @@ void add_point(Curve& curve, std::int64_t x, double y) {
 
 void study_cost(Run& run, const Settings& settings) {
   const Tensor x = random_normal({run.seed(), 100}, {settings.batch, settings.dim}, run.dtype());
-  const auto u = FlowPotential::random({run.seed(), 102}, x, settings.units, settings.layers);
+  const auto u = random_potential({run.seed(), 102}, x, settings.units, settings.layers);
   LinePlot memory{.name = "memory", .title = "One gradient of ln det of a flow"};
   memory.x_label = "steps of Lanczos or conjugate gradients";
   memory.y_label = "peak memory (MB)";

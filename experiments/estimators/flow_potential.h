@@ -3,38 +3,23 @@
 // Reference: Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), section 3 and appendix E.1.
 #pragma once
 
-#include <cmath>
-
 #include "experiments/support/logdet_gradients.h"
 #include "experiments/support/map_fitting.h"
+#include "models/convex_flow.h"
 #include "models/normalized_icnn.h"
 #include "solvers/flat_parameters.h"
 
 namespace brenier::experiments {
 
-// u(x) = softplus(w₁) F(x) + softplus(w₀) |x|²/2 with an input-augmented ICNN F. At the start softplus(w₀) = 1, w₁ = 0.
-struct FlowPotential {
-  AugmentedIcnn<Softplus, Symmetrized<Softplus>> icnn;
-  Tensor quadratic, convex;  // w₀ and w₁, [1]
+using FlowPotential = StronglyConvex<AugmentedIcnn<Softplus, Symmetrized<Softplus>>>;
 
-  static FlowPotential random(const RandomKey& key, const Tensor& x, std::int64_t units, std::int64_t layers) {
-    FlowPotential u{AugmentedIcnn<Softplus, Symmetrized<Softplus>>::random(key, x.dim(1), units, layers, x.dtype()),
-                    full({1}, std::log(std::exp(1.0) - 1), x.dtype()), zeros({1}, x.dtype())};
-    u.icnn.initialize_from(x);
-    return u;
-  }
-
-  Tensor operator()(const Tensor& x) const {
-    return softplus(convex) * icnn(x) + softplus(quadratic) * (0.5 * sum(square(x), {-1}, true));
-  }
-
-  template <class Visitor>
-  void for_each_parameter(Visitor&& visit) {
-    visit_parameters("icnn", icnn, visit);
-    visit("quadratic", quadratic);
-    visit("convex", convex);
-  }
-};
+// With norms started from x [rows, d].
+inline FlowPotential random_potential(const RandomKey& key, const Tensor& x, std::int64_t units, std::int64_t layers) {
+  auto u = FlowPotential::around(decltype(FlowPotential::convex)::random(key, x.dim(1), units, layers, x.dtype()),
+                                 x.dtype());
+  u.convex.initialize_from(x);
+  return u;
+}
 
 // The median over rows of the condition numbers of ∇²u(x).
 inline double median_condition(const FlowPotential& u, const Tensor& x) {

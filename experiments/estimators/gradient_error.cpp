@@ -29,14 +29,14 @@ struct GradientError {
 // 20 F(x S) + |x|²/2000 for S = diag(factors): its Hessians 20 S ∇²F S + I/1000 have far smaller and larger eigenvalues.
 FlowPotential stretched(FlowPotential u, const Tensor& factors) {
   const auto stretch = [&](Linear& linear) { linear.weight = linear.weight * factors; };
-  stretch(u.icnn.first);
-  for (auto& layer : u.icnn.layers) {
+  stretch(u.convex.first);
+  for (auto& layer : u.convex.layers) {
     stretch(layer.chain.x_path);
     stretch(layer.augment);
   }
-  stretch(u.icnn.output.x_path);
-  u.quadratic = full({1}, std::log(std::expm1(1e-3)), factors.dtype());
-  u.convex = full({1}, 20, factors.dtype());
+  stretch(u.convex.output.x_path);
+  u.quadratic_weight = full({1}, std::log(std::expm1(1e-3)), factors.dtype());
+  u.convex_weight = full({1}, 20, factors.dtype());
   return u;
 }
 
@@ -88,7 +88,7 @@ void add_errors(Run& run, const Settings& settings, const char* potential, const
 
 void study_error(Run& run, const Settings& settings) {
   const Tensor x = random_normal({run.seed(), 103}, {settings.error_batch, settings.dim}, run.dtype());
-  const auto u = FlowPotential::random({run.seed(), 104}, x, settings.units, settings.layers);
+  const auto u = random_potential({run.seed(), 104}, x, settings.units, settings.layers);
   LinePlot plot{.name = "gradient_bias", .title = "Gradients of ln det from few steps"};
   plot.x_label = "steps of Lanczos or conjugate gradients";
   plot.y_label = "bias relative to the gradient";

@@ -102,7 +102,7 @@ double advance(Run& run, const Settings& settings, const Trainee& trainee,
 void train(Run& run, const Settings& settings, const Trainee& trainee, LinePlot& plot) {
   const double entropy = stretched_entropy(settings.training_dim, settings.stretch);
   const Tensor test = points_of(run, settings, 300, 1024), example = points_of(run, settings, 1000, kBatch);
-  Trained flow{.u = FlowPotential::random({run.seed(), 301}, test, 64, 3),
+  Trained flow{.u = random_potential({run.seed(), 301}, test, 64, 3),
                .curve = {str(trainee.method, trainee.steps > 0 ? str(" ", trainee.steps) : "")}};
   const auto program = compile_gradient(flow.u, {example, example, example}, [&](const auto& u, const auto& data) {
     return flow_loss(u, data[0], trainee.logdet(u, data));
