@@ -5,6 +5,7 @@
 //               the surrogate with k CG steps
 //   error       the same two against the exact gradient
 //   training    the exact loss of a flow that is trained with each of them
+//   time        the same against seconds, exact and surrogate, in 2, 6, 16 and 43 dimensions
 //   architecture  figure 8: iterations, time and validation on MINIBOONE for three potentials and seven tolerances
 //
 // Reference: Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), figure 2 and appendix F.
@@ -27,8 +28,9 @@ int main(int argc, char** argv) {
            "Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), figures 2, 7, 8 and 9, appendix F",
        .description =
            "Measures bias, noise, memory and time of estimators of the gradient of a flow's log-determinant.",
-       .columns = {"study", "start", "part", "method", "atol", "steps", "snr", "bias", "exact_bias", "iterations",
-                   "peak_megabytes", "error", "validation_nll", "exact_gap", "estimated_gap", "condition", "seconds"}},
+       .columns = {"study", "start", "part", "method", "dim", "atol", "steps", "snr", "bias", "exact_bias",
+                   "iterations", "peak_megabytes", "error", "validation_nll", "exact_gap", "estimated_gap", "condition",
+                   "seconds"}},
       [&](OptionTable& options) {
         options.choice("study", settings.study,
                        {{"all", Study::All},
@@ -36,6 +38,7 @@ int main(int argc, char** argv) {
                         {"cost", Study::Cost},
                         {"error", Study::Error},
                         {"training", Study::Training},
+                        {"time", Study::Time},
                         {"architecture", Study::Architecture}},
                        "which part to do");
         options.integer("matrices", settings.matrices, {.min = 1, .max = 1000, .quick = 3},
@@ -49,6 +52,10 @@ int main(int argc, char** argv) {
                         "of Adam for each estimator");
         options.integer("training-dim", settings.training_dim, {.min = 2, .max = 1000, .quick = 8},
                         "inputs of the flows that are trained");
+        options.integer("time-steps", settings.time_steps, {.min = 1, .max = 10'000'000, .quick = 60},
+                        "of Adam in the study of time");
+        options.integer("time-units", settings.time_units, {.min = 2, .max = 10'000, .quick = 16},
+                        "width of its flows, even");
         options.integer("blocks", settings.blocks, {.min = 1, .max = 1000}, "of the flows on MINIBOONE");
         options.integer("architecture-steps", settings.architecture_steps, {.min = 1, .max = 10'000'000, .quick = 8},
                         "of Adam for each potential and tolerance");
@@ -64,6 +71,7 @@ int main(int argc, char** argv) {
         if (wanted(Study::Cost)) study_cost(run, settings);
         if (wanted(Study::Error)) study_error(run, settings);
         if (wanted(Study::Training)) study_training(run, settings);
+        if (wanted(Study::Time)) study_time(run, settings);
         if (wanted(Study::Architecture)) study_architecture(run, settings);
         // The paper's figures have no tables; this is what its text says of them.
         run.add_paper({{"study", "cost"}, {"method", "surrogate"}, {"memory", "constant"}});

@@ -5,7 +5,7 @@
 
 namespace brenier::experiments {
 
-enum class Study { All, Tolerance, Cost, Error, Training, Architecture };
+enum class Study { All, Tolerance, Cost, Error, Training, Time, Architecture };
 
 struct Settings {
   Study study = Study::All;
@@ -14,6 +14,7 @@ struct Settings {
   std::int64_t error_batch = 64, probes = 8, repetitions = 3;
   std::int64_t training_dim = 32, training_steps = 800;
   std::int64_t blocks = 2, architecture_steps = 150, architecture_batch = 1024;  // of the flows on MINIBOONE
+  std::int64_t time_units = 64, time_steps = 1500;                               // of the flows in the study of time
   double stretch = 300;  // largest by smallest standard deviation of the data of training
 };
 
@@ -22,6 +23,7 @@ void study_tolerance(Run& run, const Settings& settings);
 void study_cost(Run& run, const Settings& settings);
 void study_error(Run& run, const Settings& settings);
 void study_training(Run& run, const Settings& settings);
+void study_time(Run& run, const Settings& settings);
 void study_architecture(Run& run, const Settings& settings);
 
 // 1 … d, denser at the beginning: numbers of steps of Lanczos or conjugate gradients.

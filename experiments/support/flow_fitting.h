@@ -30,7 +30,7 @@ void add_flow_fit_options(OptionTable& table, FlowFitOptions& fit, std::int64_t 
 
 // What a fit did, step by step.
 struct FlowFit {
-  double seconds = 0;
+  double seconds = 0;  // in steps, over all interruptions; watching is not counted
   double milliseconds_per_step = 0;
   std::vector<double> losses{};      // the mean over each hundredth of the steps
   std::vector<double> iterations{};  // of conjugate gradients, likewise
@@ -59,14 +59,17 @@ FlowFit fit_flow(Run& run, const std::string& name, F& flow, const Tensor& data,
     archive("losses", fit.losses);
     archive("iterations", fit.iterations);
     archive("skipped", fit.skipped);
+    archive("seconds", fit.seconds);
     archive("loss", loss);
     archive("iteration_sum", iterations);
     archive("step", step);
   });
   while (stage.keep_going(step)) {
     if (watched > 0 && step * watched % options.steps < watched) watch(step, trainer.flow());
+    const auto start = Progress::Clock::now();
     const Tensor x = minibatch(data, data, options.batch, seed, step).x;
     const FlowStep made = trainer(x, rate(step));
+    fit.seconds += seconds_since(start);
     fit.skipped += !made.made;
     loss += made.loss;
     iterations += static_cast<double>(made.iterations);
@@ -77,7 +80,6 @@ FlowFit fit_flow(Run& run, const std::string& name, F& flow, const Tensor& data,
     stage.log(step - 1, {{"loss", fit.losses.back()}, {"cg_iterations", fit.iterations.back()}});
   }
   flow = trainer.flow();
-  fit.seconds = stage.seconds();
   fit.milliseconds_per_step = 1e3 * fit.seconds / static_cast<double>(std::max<std::int64_t>(step, 1));
   fit.arena_bytes = trainer.stepper().arena_bytes();
   return fit;

@@ -38,4 +38,8 @@ class Progress {
 // "4 s", "3 min 12 s", "2 h 5 min".
 std::string duration_text(double seconds);
 
+inline double seconds_since(Progress::Clock::time_point start) {
+  return std::chrono::duration<double>(Progress::Clock::now() - start).count();
+}
+
 }  // namespace brenier::experiments

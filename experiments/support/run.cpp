@@ -22,10 +22,6 @@ constexpr double kSaveInterval = 5;            // seconds between checkpoints, o
 constexpr double kSaveIntervalPerSecond = 50;  // so many times what saving takes, if that is longer: 2 % of the time
 constexpr const char* kVolatile = "unfinished.";
 
-double seconds_since(Progress::Clock::time_point start) {
-  return std::chrono::duration<double>(Progress::Clock::now() - start).count();
-}
-
 std::string now_utc() {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
