@@ -7,19 +7,6 @@
 namespace brenier {
 namespace {
 
-int severity(SolveStatus status) {
-  switch (status) {
-    case SolveStatus::Converged:
-      return 0;
-    case SolveStatus::IterationLimit:
-      return 1;
-    case SolveStatus::NotFinite:
-      return 3;
-    default:
-      return 2;
-  }
-}
-
 SolveStatus worse(SolveStatus a, SolveStatus b) { return severity(b) > severity(a) ? b : a; }
 
 // NaN counts as the largest.

@@ -28,13 +28,6 @@ Mixture mixture_of(const Tensor& parameters, const Tensor& x) {
           above_floor(sum(weight * sigmoid(-argument), {1}))};
 }
 
-// Higher is worse.
-int severity(SolveStatus status) {
-  if (status == SolveStatus::Converged) return 0;
-  if (status == SolveStatus::IterationLimit) return 1;
-  return status == SolveStatus::Stagnated ? 2 : 3;
-}
-
 // NaN counts as the largest.
 double larger(double a, double b) { return std::isnan(a) || a >= b ? a : b; }
 

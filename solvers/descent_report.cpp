@@ -39,18 +39,7 @@ std::string sentence(const DescentRow& row, const DescentOptions& options) {
   }
 }
 
-int severity(const DescentRow& row) {
-  switch (row.status.value_or(SolveStatus::IterationLimit)) {
-    case SolveStatus::Converged:
-      return 0;
-    case SolveStatus::IterationLimit:
-      return 1;
-    case SolveStatus::NotFinite:
-      return 3;
-    default:
-      return 2;
-  }
-}
+int severity(const DescentRow& row) { return severity(row.status.value_or(SolveStatus::IterationLimit)); }
 
 // NaN counts as the largest.
 bool is_larger(double a, double b) { return std::isnan(a) ? !std::isnan(b) : a > b; }

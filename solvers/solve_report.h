@@ -38,6 +38,20 @@ inline const char* name_of(SolveStatus status) {
   return "unknown";
 }
 
+// Which of two outcomes a report of both speaks of: the one with the larger number.
+inline int severity(SolveStatus status) {
+  switch (status) {
+    case SolveStatus::Converged:
+      return 0;
+    case SolveStatus::IterationLimit:
+      return 1;
+    case SolveStatus::NotFinite:
+      return 3;
+    default:
+      return 2;
+  }
+}
+
 // How one row of a batch ended.
 struct RowOutcome {
   SolveStatus status = SolveStatus::IterationLimit;
