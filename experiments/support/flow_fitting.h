@@ -50,6 +50,7 @@ FlowFit fit_flow(Run& run, const std::string& name, F& flow, const Tensor& data,
   const CosineDecay rate{options.learning_rate, 0.01 * options.learning_rate, options.steps};
   FlowTrainer<F> trainer(flow, estimator, data.dim(1),
                          {.max_norm = options.max_norm, .variance = options.variance, .seed = seed});
+  Minibatches batches({data}, options.batch, seed);
   const std::int64_t part = std::max<std::int64_t>(options.steps / 100, 1);
   FlowFit fit;
   std::int64_t step = 0;
@@ -67,8 +68,7 @@ FlowFit fit_flow(Run& run, const std::string& name, F& flow, const Tensor& data,
   while (stage.keep_going(step)) {
     if (watched > 0 && step * watched % options.steps < watched) watch(step, trainer.flow());
     const auto start = Progress::Clock::now();
-    const Tensor x = minibatch(data, data, options.batch, seed, step).x;
-    const FlowStep made = trainer(x, rate(step));
+    const FlowStep made = trainer(batches(step)[0], rate(step));
     fit.seconds += seconds_since(start);
     fit.skipped += !made.made;
     loss += made.loss;

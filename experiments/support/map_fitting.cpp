@@ -27,15 +27,20 @@ std::vector<double> iterations_of(const std::vector<double>& curve, const FitOpt
   return iterations;
 }
 
-Minibatch minibatch(const Tensor& x, const Tensor& y, std::int64_t batch, std::uint64_t seed, std::int64_t step) {
-  const std::int64_t rows = x.dim(0);
-  if (batch >= rows) return {x, y};
-  const std::int64_t per_epoch = rows / batch, epoch = step / per_epoch, position = step % per_epoch;
-  // The top bit keeps these counters apart from those of the steps.
-  constexpr std::uint64_t kEpochs = std::uint64_t{1} << 62;
-  const Tensor order = random_permutation({seed, kEpochs + static_cast<std::uint64_t>(epoch)}, rows);
-  const Tensor chosen = slice(order, 0, position * batch, (position + 1) * batch);
-  return {gather(x, chosen), gather(y, chosen)};
+std::vector<Tensor> Minibatches::operator()(std::int64_t step) {
+  const std::int64_t rows = tables_.at(0).dim(0);
+  if (batch_ >= rows) return tables_;
+  const std::int64_t per_epoch = rows / batch_, epoch = step / per_epoch, position = step % per_epoch;
+  if (epoch != epoch_) {
+    // The top bit keeps these counters apart from those of the steps.
+    constexpr std::uint64_t kEpochs = std::uint64_t{1} << 62;
+    order_ = random_permutation({seed_, kEpochs + static_cast<std::uint64_t>(epoch)}, rows);
+    epoch_ = epoch;
+  }
+  const Tensor chosen = slice(order_, 0, position * batch_, (position + 1) * batch_);
+  std::vector<Tensor> result;
+  for (const Tensor& table : tables_) result.push_back(gather(table, chosen));
+  return result;
 }
 
 MapErrors map_errors(const Tensor& values, const Tensor& truth) {

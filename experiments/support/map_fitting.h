@@ -38,11 +38,22 @@ enum class Optimizer { AdamThenLbfgs, AdamAlone };
 // How many iterations had been done at each entry of a loss curve.
 std::vector<double> iterations_of(const std::vector<double>& curve, const FitOptions& options, Optimizer optimizer);
 
-// The points of one step: rows of x and y, [batch, …], every row once per epoch.
-struct Minibatch {
-  Tensor x, y;
+// The rows of the steps of stochastic training: every row once per epoch, in the order of a counter-based permutation.
+class Minibatches {
+ public:
+  // Tables with equally many rows; all of them in every step if `batch` is not smaller.
+  Minibatches(std::vector<Tensor> tables, std::int64_t batch, std::uint64_t seed)
+      : tables_(std::move(tables)), batch_(batch), seed_(seed) {}
+  // Of each table, [batch, …]. Keeps the permutation of the last epoch asked for.
+  std::vector<Tensor> operator()(std::int64_t step);
+
+ private:
+  std::vector<Tensor> tables_;
+  std::int64_t batch_;
+  std::uint64_t seed_;
+  std::int64_t epoch_ = -1;
+  Tensor order_{};
 };
-Minibatch minibatch(const Tensor& x, const Tensor& y, std::int64_t batch, std::uint64_t seed, std::int64_t step);
 
 // Trains `model` in the stage `name`. `map_at(model, key)` is the map of a step, which may use the key for its own
 // random numbers. Appends the loss of every step to `curve`. Returns the seconds spent, over all interruptions.
@@ -59,8 +70,9 @@ double fit_map(Run& run, const std::string& name, Model& model, const Tensor& x,
     return sum(square(errors)) * (1.0 / static_cast<double>(errors.dim(0)));
   };
   const auto counter_of = [&](std::int64_t at) { return RandomKey(seed, static_cast<std::uint64_t>(at) + 1).counter; };
-  const Minibatch first = minibatch(x, y, options.batch, seed, 0);
-  const auto adam_program = compile_gradient(model, {first.x, first.y, counter_of(0)}, loss);
+  Minibatches batches({x, y}, options.batch, seed);
+  const auto first = batches(0);
+  const auto adam_program = compile_gradient(model, {first[0], first[1], counter_of(0)}, loss);
   // Only where L-BFGS sees other points than Adam does a second program differ from the first.
   const bool one_program = alone || options.batch >= x.dim(0);
   const auto full_program = one_program ? adam_program : compile_gradient(model, {x, y, counter_of(0)}, loss);
@@ -80,8 +92,8 @@ double fit_map(Run& run, const std::string& name, Model& model, const Tensor& x,
   });
   for (; stage.keep_going(step); ++step) {
     if (step < adam_steps) {
-      const Minibatch data = minibatch(x, y, options.batch, seed, step);
-      const auto [value, gradient] = adam_program(model, {data.x, data.y, counter_of(step)});
+      const auto data = batches(step);
+      const auto [value, gradient] = adam_program(model, {data[0], data[1], counter_of(step)});
       adam.learning_rate = rate(step);
       adam.step(model, gradient);
       curve.push_back(value.item());
