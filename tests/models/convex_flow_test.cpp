@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "engine/backend.h"
 #include "engine/brenier.h"
 #include "models/certificates.h"
 #include "models/flow_training.h"
@@ -18,6 +19,9 @@ using namespace brenier;
 using namespace brenier::testing;
 
 namespace {
+
+// On the shim for GPU kernels trainings are shorter, and only that they run is tested.
+bool trains_in_full() { return default_backend().host_readable(); }
 
 using Potential = AugmentedIcnn<Offset<GaussianSoftplus>, Symmetrized<Offset<GaussianSoftplus>>>;
 using Block = ConvexFlow<Potential>;
@@ -108,10 +112,12 @@ TEST_CASE("a flow trained to a Gaussian finds the optimal map, and no better den
   block.initialize_from(batch_of(0, 256));
   FlowTrainer<Block> trainer(block, ExactLogdet(), 2, {.adam = {.learning_rate = 0.02}, .max_norm = 10});
   constexpr std::int64_t kSteps = 600;
-  for (std::int64_t step = 0; step < kSteps; ++step) {
+  const std::int64_t made = trains_in_full() ? kSteps : 10;
+  for (std::int64_t step = 0; step < made; ++step) {
     const double rate = 0.02 * 0.5 * (1 + std::cos(std::numbers::pi * static_cast<double>(step) / kSteps));
     CHECK(trainer(batch_of(1 + static_cast<std::uint64_t>(step), 128), rate).made);
   }
+  if (!trains_in_full()) return;
   const Block trained = trainer.flow();
   const Tensor fresh = batch_of(10'000, 20'000);
   const Tensor nll = -log_density(trained, fresh);
@@ -131,7 +137,7 @@ TEST_CASE("steps with conjugate gradients learn what exact steps learn, on as fe
   const auto final_nll = [&](const LogdetEstimator& estimator) {
     FlowTrainer<Block> trainer(block, estimator, 4, {.seed = 5});
     std::int64_t most = 0;
-    for (std::uint64_t step = 0; step < 300; ++step) {
+    for (std::uint64_t step = 0; step < (trains_in_full() ? 300 : 10); ++step) {
       const FlowStep made = trainer(batch(step), 5e-3);
       CHECK(made.made);
       CHECK((made.residual <= 1e-3 || made.iterations == 4));
@@ -142,6 +148,7 @@ TEST_CASE("steps with conjugate gradients learn what exact steps learn, on as fe
   };
   const double start = -mean(log_density(block, batch(1'000'000))).item();
   const double exact = final_nll(ExactLogdet()), surrogate = final_nll(CgLogdet());
+  if (!trains_in_full()) return;
   CHECK(exact < start - 0.3);
   CHECK(surrogate < exact + 0.1);
 }
@@ -194,7 +201,7 @@ TEST_CASE("the memory of a training step does not depend on the number of iterat
   std::vector<std::size_t> bytes;
   for (const std::int64_t iterations : {2, 4, 8, 16}) {
     FlowTrainer<Block> trainer(block, CgLogdet{.tolerance = 1e-30, .max_iterations = iterations}, 16);
-    trainer(random_normal({90, 0}, {256, 16}, DType::Float32), 1e-3);
+    trainer(random_normal({90, 0}, {128, 16}, DType::Float32), 1e-3);
     bytes.push_back(trainer.stepper().arena_bytes());
   }
   for (const std::size_t count : bytes) CHECK(static_cast<double>(count) <= 1.02 * static_cast<double>(bytes[0]));
