@@ -8,7 +8,7 @@ void add_flow_fit_options(OptionTable& table, FlowFitOptions& fit, std::int64_t 
   table.integer("steps", fit.steps, {.min = 1, .max = kMost, .quick = quick_steps}, "training steps of each model");
   table.integer("batch", fit.batch, {.min = 1, .max = kMost}, "points in a step");
   table.number("learning-rate", fit.learning_rate, {.min = 1e-9, .max = 10},
-               "of Adam at the start; a cosine takes it to a hundredth");
+               "of Adam at the start; a cosine takes it to zero");
   table.number("max-norm", fit.max_norm, {.min = 1e-6, .max = 1e9}, "gradients longer than this are shortened to it");
 }
 

@@ -1,7 +1,7 @@
 // Training flows on points in a resumable stage, and judging them afterwards.
 //
-// Batches go through the points in the order of counter-based permutations. The learning rate falls by a cosine to a
-// hundredth. What is reported is never the training loss, which for some estimators is no likelihood at all: it is the
+// Batches go through the points in the order of counter-based permutations. The learning rate falls by a cosine to
+// zero. What is reported is never the training loss, which for some estimators is no likelihood at all: it is the
 // mean of -ln p on other points, in float64, with the exact log-determinant and a standard error.
 #pragma once
 
@@ -47,7 +47,7 @@ template <class F>
 FlowFit fit_flow(Run& run, const std::string& name, F& flow, const Tensor& data, const LogdetEstimator& estimator,
                  const FlowFitOptions& options, std::uint64_t seed, std::int64_t watched = 0,
                  const FlowWatcher<F>& watch = {}) {
-  const CosineDecay rate{options.learning_rate, 0.01 * options.learning_rate, options.steps};
+  const CosineDecay rate{options.learning_rate, 0, options.steps};
   FlowTrainer<F> trainer(flow, estimator, data.dim(1),
                          {.max_norm = options.max_norm, .variance = options.variance, .seed = seed});
   Minibatches batches({data}, options.batch, seed);
