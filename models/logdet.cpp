@@ -169,9 +169,10 @@ double logdet_flops(const ExactLogdet&, const PotentialSize& size) {
 }
 
 LogdetEstimator recommended_logdet(const PotentialSize& size, double expected_iterations) {
+  constexpr double kWorthOfNoVariance = 1.5;
   const CgLogdet cg;
-  if (size.dim <= 8 || logdet_flops(ExactLogdet(), size) <= logdet_flops(cg, size, expected_iterations))
-    return ExactLogdet();
+  const double most = kWorthOfNoVariance * logdet_flops(cg, size, expected_iterations);
+  if (logdet_flops(ExactLogdet(), size) <= most) return ExactLogdet();
   return cg;
 }
 
