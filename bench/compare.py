@@ -37,7 +37,8 @@ def known_peers(build, device):
     """Name: (command, the line that gets it)."""
     python = python_of_peers()
     torch = [python, str(PEERS / "torch_peer.py")]
-    on_both = {"torch": (torch, GET_PYTHON), "torch.compile": ([*torch, "--compile"], GET_PYTHON)}
+    forms = {"torch": [], "torch.compile": ["--compile"], "torch.published": ["--published"]}
+    on_both = {name: ([*torch, *options], GET_PYTHON) for name, options in forms.items()}
     if device == "cuda":
         return on_both | {"torch.graphs": ([*torch, "--compile", "--graphs"], GET_PYTHON)}
     return on_both | {

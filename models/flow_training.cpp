@@ -38,7 +38,8 @@ Tensor largest(const std::vector<Tensor>& parts, DType dtype) {
 Tensor LogdetSession::surrogate(const RecordedGradient& map) {
   // Blocks draw from streams of their own: an odd multiple of the golden ratio apart in the seed.
   const RandomKey key(key_.seed + 0x9E3779B97F4A7C15u * block_++, key_.counter);
-  const LogdetTerm term = logdet_term(estimator_, map, key);
+  const LogdetTerm term =
+      probes_ ? logdet_term(std::get<CgLogdet>(estimator_), map, *probes_) : logdet_term(estimator_, map, key);
   if (!term.surrogate.defined())
     throw std::invalid_argument("[flow_loss] SlqLogdet is for monitoring and has no derivative; train with another");
   if (term.residual.defined()) {

@@ -29,6 +29,9 @@ namespace brenier {
 class LogdetSession {
  public:
   LogdetSession(LogdetEstimator estimator, RandomKey key) : estimator_(std::move(estimator)), key_(std::move(key)) {}
+  // With probes [k, rows, d] of one's own in every block, for comparisons.
+  LogdetSession(CgLogdet estimator, Tensor probes)
+      : estimator_(std::move(estimator)), key_{0, 0}, probes_(std::move(probes)) {}
 
   // [rows], with the derivative of an estimate of ln det. Throws std::invalid_argument for SlqLogdet, which has none.
   Tensor surrogate(const RecordedGradient& map);
@@ -40,6 +43,7 @@ class LogdetSession {
  private:
   LogdetEstimator estimator_;
   RandomKey key_;
+  std::optional<Tensor> probes_;
   std::uint64_t block_ = 0;
   std::vector<Tensor> residuals_, iterations_;
 };

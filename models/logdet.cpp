@@ -30,9 +30,14 @@ LinearOperator recorded_hessian(const RecordedGradient& map) {
 Tensor row_dot(const Tensor& a, const Tensor& b) { return sum(a * b, {-1}, true); }
 
 struct Solved {
-  Tensor solution;              // [probes, rows, d]
+  Tensor solution;              // [probes, rows, d], or [rows, d] for one probe
   Tensor residual, iterations;  // [probes, rows]
 };
+
+// One residual or count for each vector of v.
+Tensor per_vector(const Tensor& numbers, const Tensor& v) {
+  return reshape(numbers, {v.rank() == 3 ? v.dim(0) : 1, v.dim(-2)});
+}
 
 // `most` iterations for all rows, from zero; `product` is H v, the first of them.
 Solved unrolled_cg(const LinearOperator& hessian, const std::optional<LinearOperator>& m, const Tensor& v,
@@ -53,8 +58,7 @@ Solved unrolled_cg(const LinearOperator& hessian, const std::optional<LinearOper
     p = preconditioned + where(active, next / rho, 0.0) * p;
     rho = next;
   }
-  const Shape rows = v.shape().part(0, 2);
-  return {z, reshape(size, rows), reshape(iterations, rows)};
+  return {z, per_vector(size, v), per_vector(iterations, v)};
 }
 
 // On values, with converged rows left out.
@@ -71,8 +75,10 @@ Solved solved_cg(const LinearOperator& hessian, const std::optional<LinearOperat
     residuals.push_back(row.residual_norm);
     iterations.push_back(static_cast<double>(row.iterations));
   }
-  const Shape shape = v.shape().part(0, 2);
-  return {found.solution, tensor(residuals, shape, v.dtype()), tensor(iterations, shape, v.dtype())};
+  const auto numbers = [&](const std::vector<double>& values) {
+    return per_vector(tensor(values, {static_cast<std::int64_t>(values.size())}, v.dtype()), v);
+  };
+  return {found.solution, numbers(residuals), numbers(iterations)};
 }
 
 Solved solve(const CgLogdet& estimator, const RecordedGradient& map, const Tensor& v, const Tensor& product) {
@@ -112,9 +118,13 @@ LogdetTerm logdet_term(const CgLogdet& estimator, const RecordedGradient& map, c
   if (probes.rank() != 3 || probes.shape().part(1, 3) != map.x.shape())
     throw std::invalid_argument(
         str("[logdet] probes are ", probes.shape(), ", not [k, rows, d] for x ", map.x.shape()));
-  const Tensor product = jvp(map.gradient, map.x, probes);
-  const Solved solved = solve(estimator, map, probes, product);
-  return {.surrogate = mean(sum(stop_gradient(solved.solution) * product, {-1}), {0}),
+  // One probe goes without the axis of probes, over which every gradient of a parameter would have to be summed.
+  const bool is_single = probes.dim(0) == 1;
+  const Tensor v = is_single ? reshape(probes, map.x.shape()) : probes;
+  const Tensor product = jvp(map.gradient, map.x, v);
+  const Solved solved = solve(estimator, map, v, product);
+  const Tensor forms = sum(stop_gradient(solved.solution) * product, {-1});
+  return {.surrogate = is_single ? forms : mean(forms, {0}),
           .residual = stop_gradient(solved.residual),
           .iterations = stop_gradient(solved.iterations)};
 }
@@ -159,9 +169,10 @@ double logdet_flops(const ExactLogdet&, const PotentialSize& size) {
 }
 
 LogdetEstimator recommended_logdet(const PotentialSize& size, double expected_iterations) {
+  constexpr double kWorthOfNoVariance = 1.5;
   const CgLogdet cg;
-  if (size.dim <= 8 || logdet_flops(ExactLogdet(), size) <= logdet_flops(cg, size, expected_iterations))
-    return ExactLogdet();
+  const double most = kWorthOfNoVariance * logdet_flops(cg, size, expected_iterations);
+  if (logdet_flops(ExactLogdet(), size) <= most) return ExactLogdet();
   return cg;
 }
 

@@ -35,7 +35,7 @@ ACTIVATIONS = {"gaussian": gaussian_softplus, "logistic": jax.nn.softplus}
 
 
 def potential(s, p, x):
-    """FlowPotential with activation s: [batch, dim] -> [batch, 1]."""
+    """The potential of a flow with activation s: [batch, dim] -> [batch, 1]."""
 
     def symmetrized(a):
         return s(a) - 0.5 * a
@@ -52,14 +52,13 @@ def potential(s, p, x):
     return jax.nn.softplus(convex) * u + jax.nn.softplus(quadratic) * (0.5 * (x * x).sum(1, keepdims=True))
 
 
-def conjugate_gradients(matvec, v, iterations):
-    """For each row, from z = v."""
-    z, residual = v, v - matvec(v)
-    direction = residual
+def conjugate_gradients(matvec, v, first, iterations):
+    """For each row, from z = 0; `first` is H v."""
+    residual = direction = v
+    product, z = first, 0
     squared = (residual * residual).sum(1, keepdims=True)
     for i in range(iterations):
-        product = matvec(direction)
-        alpha = squared / ((direction * product).sum(1, keepdims=True) + 1e-8)
+        alpha = squared / (direction * product).sum(1, keepdims=True)
         z = z + alpha * direction
         if i + 1 == iterations:
             break
@@ -67,14 +66,17 @@ def conjugate_gradients(matvec, v, iterations):
         following = (residual * residual).sum(1, keepdims=True)
         direction = residual + following / squared * direction
         squared = following
+        product = matvec(direction)
     return z
 
 
 def flow_loss(u, x, v, iterations):
-    """Surrogate loss of a flow with potential u."""
+    """Surrogate loss of a flow with potential u; the first product is the one of conjugate gradients too."""
     f, product = jax.linearize(jax.grad(lambda q: u(q).sum()), x)
-    z = jax.lax.stop_gradient(conjugate_gradients(product, v, iterations))
-    return (0.5 * (f * f).sum() - (product(z) * v).sum()) / x.shape[0]
+    first = product(v)
+    z = jax.lax.stop_gradient(conjugate_gradients(product, v, first, iterations))
+    constant = 0.5 * x.shape[1] * math.log(2 * math.pi)
+    return constant + (0.5 * (f * f).sum() - (z * first).sum()) / x.shape[0]
 
 
 def cascaded(p, x):

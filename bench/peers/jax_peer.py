@@ -83,14 +83,16 @@ def train(shapes, rate, loss):
     return worker.training(start)
 
 
-def flow(size, activation):
+def flow(size, activation, iterations):
+    if iterations == 0:
+        raise Skip("not written for this peer")
     batch, dim, units, layers = worker.SIZES[size]
     s = models.ACTIVATIONS[activation]
     x = tensor(worker.POINTS, (batch, dim), 1.7)
     v = jnp.sign(tensor(worker.DIRECTION, (batch, dim), 1.0))
 
     def loss(p):
-        return models.flow_loss(lambda q: models.potential(s, p, q), x, v, worker.FLOW_ITERATIONS)
+        return models.flow_loss(lambda q: models.potential(s, p, q), x, v, iterations)
 
     return train(worker.flow_shapes(dim, units, layers), worker.FLOW_RATE, loss)
 
@@ -163,7 +165,7 @@ def prepare(name):
     if group in worker.SIZES:
         return *potential(group, *rest), 1
     if group in worker.FLOWS:
-        return *flow(worker.FLOWS[group], rest[0]), 1
+        return *flow(*worker.flow_workload(group, *rest)), 1
     if group == "d":
         return *transport(), 1
     if group == "e":

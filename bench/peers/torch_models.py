@@ -45,7 +45,7 @@ COMPILED_ACTIVATIONS = {"gaussian": gaussian_softplus_formula, "logistic": F.sof
 
 
 def potential(s, p, x):
-    """FlowPotential with activation s: [batch, dim] -> [batch, 1]."""
+    """The potential of a flow with activation s: [batch, dim] -> [batch, 1]."""
 
     def symmetrized(a):
         return s(a) - 0.5 * a
@@ -63,21 +63,34 @@ def potential(s, p, x):
     return F.softplus(convex) * u + F.softplus(quadratic) * (0.5 * (x * x).sum(1, keepdim=True))
 
 
-def flow_loss(f, product, v, iterations):
-    """Surrogate loss of a flow from the gradient f of its potential and the Hessian product: product(t, further) may
-    be differentiated again only if `further`."""
-    z = conjugate_gradients(lambda t: product(t, False), v, iterations).detach()
-    return (0.5 * (f * f).sum() - (product(z, True) * v).sum()) / f.shape[0]
+def flow_loss(f, surrogate):
+    """-mean(ln N(f) + surrogate) over the rows."""
+    constant = 0.5 * f.shape[1] * math.log(2 * math.pi)
+    return constant + (0.5 * (f * f).sum() - surrogate.sum()) / f.shape[0]
 
 
-def conjugate_gradients(matvec, v, iterations):
-    """For each row, from z = v."""
-    z, residual = v, v - matvec(v)
-    direction = residual
+def surrogate(product, v, iterations):
+    """From the Hessian product; product(t, further) may be differentiated again only if `further`. The first product
+    is the one of conjugate gradients too."""
+    first = product(v, True)
+    z = conjugate_gradients(lambda t: product(t, False), v, first.detach(), iterations).detach()
+    return z * first
+
+
+def published_surrogate(product, v, iterations):
+    """Algorithm 2 as published: conjugate gradients from z = v, and one more product with what they find."""
+    residual = v - product(v, False)
+    z = conjugate_gradients(lambda t: product(t, False), residual, product(residual, False), iterations)
+    return product((v + z).detach(), True) * v
+
+
+def conjugate_gradients(matvec, v, first, iterations):
+    """For each row, from z = 0; `first` is H v."""
+    residual = direction = v
+    product, z = first, 0
     squared = (residual * residual).sum(1, keepdim=True)
     for i in range(iterations):
-        product = matvec(direction)
-        alpha = squared / ((direction * product).sum(1, keepdim=True) + 1e-8)
+        alpha = squared / (direction * product).sum(1, keepdim=True)
         z = z + alpha * direction
         if i + 1 == iterations:
             break
@@ -85,7 +98,14 @@ def conjugate_gradients(matvec, v, iterations):
         following = (residual * residual).sum(1, keepdim=True)
         direction = residual + following / squared * direction
         squared = following
+        product = matvec(direction)
     return z
+
+
+def logdet(columns):
+    """ln det of the matrices whose columns, or rows, these are."""
+    factor = torch.linalg.cholesky(torch.stack(columns, 1))
+    return 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
 
 def cascaded(p, x):

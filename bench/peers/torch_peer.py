@@ -3,8 +3,10 @@
 AOT autograd cannot differentiate a compiled function twice, so with --compile the derivatives are taken inside, by
 torch.func. Settings that were found to be best on x86 are made here and in bench/compare.py: one thread pool, the
 C++ wrapper of inductor, denormals flushed. On a GPU products are in float32, without TF32, and times end when the
-device is done; --graphs compiles to CUDA graphs, which suits functions without a state.
-usage: torch_peer.py [--threads N] [--device cpu|cuda] [--compile [--graphs]]
+device is done; --graphs compiles to CUDA graphs, which suits functions without a state. --published makes the steps of
+convex potential flows by the algorithm in the paper: it starts elsewhere and makes two more products, and on these
+workloads, where two iterations are enough from both starts, the losses are the same to rounding.
+usage: torch_peer.py [--threads N] [--device cpu|cuda] [--compile [--graphs]] [--published]
 """
 
 import logging
@@ -16,7 +18,7 @@ import torch.nn.functional as F
 
 import torch_models as models
 import worker
-from torch_setup import COMPILE, DEVICE, GRAPHS, arrays, compiled, load, tensor
+from torch_setup import COMPILE, DEVICE, GRAPHS, PUBLISHED, arrays, compiled, load, tensor
 from torch_solvers import inversion, matrices, sinkhorn
 from worker import Skip
 
@@ -119,10 +121,14 @@ def train(shapes, rate, loss):
     return run, lambda: arrays(losses())
 
 
-def flow(size, activation):
+def flow(size, activation, estimator):
+    """A step with `estimator` iterations of conjugate gradients, or with the exact log-determinant if it is 0."""
+    if estimator == 0 and COMPILE:
+        raise Skip("written for eager torch only")
     batch, dim, units, layers = worker.SIZES[size]
     potential = Potential(size, activation)
     x, v = potential.x, torch.sign(potential.v)
+    surrogate = models.published_surrogate if PUBLISHED else models.surrogate
 
     def recorded_loss(p):
         (f,) = torch.autograd.grad(potential.u(p, x).sum(), x, create_graph=True)
@@ -130,11 +136,14 @@ def flow(size, activation):
         def product(t, further):
             return torch.autograd.grad(f, x, t, create_graph=further, retain_graph=True)[0]
 
-        return models.flow_loss(f, product, v, worker.FLOW_ITERATIONS)
+        if estimator == 0:
+            basis = torch.eye(dim, device=DEVICE)
+            return models.flow_loss(f, models.logdet([product(e.expand_as(f), True) for e in basis]))
+        return models.flow_loss(f, surrogate(product, v, estimator))
 
     def functional_loss(p):
         f, pull = torch.func.vjp(lambda q: potential.gradient(p, q), x)
-        return models.flow_loss(f, lambda t, further: pull(t)[0], v, worker.FLOW_ITERATIONS)
+        return models.flow_loss(f, surrogate(lambda t, further: pull(t)[0], v, estimator))
 
     return train(worker.flow_shapes(dim, units, layers), worker.FLOW_RATE, functional_loss if COMPILE else recorded_loss)
 
@@ -203,6 +212,8 @@ def product(dtype, form, size):
 def prepare(name):
     torch.compiler.reset()
     group, *rest = name.split("/")
+    if PUBLISHED and (group not in worker.FLOWS or rest[-1] == "exact"):
+        raise Skip("the same computation as torch")
     if group == "a":
         return *operation(*rest), worker.CHAIN
     if group == "gemm":
@@ -214,7 +225,7 @@ def prepare(name):
         workload = Potential(group, activation)
         return *(workload.compiled(what) if COMPILE else workload.eager(what)), 1
     if group in worker.FLOWS:
-        return *flow(worker.FLOWS[group], rest[0]), 1
+        return *flow(*worker.flow_workload(group, *rest)), 1
     if group == "inversion":
         return *inversion(*rest), 1
     if group == "d":
@@ -242,4 +253,4 @@ if __name__ == "__main__":
         warnings.filterwarnings("ignore")
         logging.disable(logging.WARNING)
     name = "torch.graphs" if GRAPHS else "torch.compile" if COMPILE else "torch"
-    worker.serve(name, torch.__version__, threads, prepare, finish)
+    worker.serve("torch.published" if PUBLISHED else name, torch.__version__, threads, prepare, finish)

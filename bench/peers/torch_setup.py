@@ -6,7 +6,7 @@ import torch
 
 import worker
 
-COMPILE, GRAPHS = "--compile" in sys.argv, "--graphs" in sys.argv
+COMPILE, GRAPHS, PUBLISHED = (option in sys.argv for option in ("--compile", "--graphs", "--published"))
 DEVICE = worker.device_option()
 
 

@@ -15,6 +15,7 @@ POINTS, TARGET, DIRECTION, PARAMETERS, DIGEST = 1, 2, 3, 100, 999
 
 # batch, dimension, hidden units, layers
 SIZES = {"b1": (128, 2, 32, 3), "b2": (1024, 43, 256, 5), "b3": (1024, 6, 512, 5), "b4": (128, 784, 256, 3)}
+SIZES |= {"d6": (1024, 6, 256, 5), "d16": (1024, 16, 256, 5), "d43": (1024, 43, 256, 5)}
 
 
 class Skip(Exception):
@@ -46,11 +47,18 @@ def parameters(shapes, dtype=numpy.float32):
 
 
 def flow_shapes(dim, units, layers):
-    """Parameters of FlowPotential in the order of its visitor: first layer, then per layer the convex weight and
+    """Parameters of a flow's potential in the order of its visitor: first layer, then per layer the convex weight and
     bias, the input's weight and bias, shift and log scale, the augmenting weight and bias; the output; two scales."""
     half = units // 2
     layer = [(half, units), (half,), (half, dim), (half,), (half,), (half,), (half, dim), (half,)]
     return [(units, dim), (units,)] + layer * (layers - 1) + [(1, units), (1, dim), (1,), (1,), (1,)]
+
+
+def flow_workload(group, variant, what):
+    """Size, activation and iterations of a flow's step: c1/gaussian/step, c1/gaussian/exact, c/d16/cg4. 0: exact."""
+    if group == "c":
+        return variant, "gaussian", 0 if what == "exact" else int(what.removeprefix("cg"))
+    return FLOWS[group], variant, 0 if what == "exact" else FLOW_ITERATIONS
 
 
 def cascaded_shapes(dim, units, layers):
@@ -75,7 +83,7 @@ def positive_definite(n):
 MATRICES = 1024
 INVERSION = {"d2": (256, 2, 32, 3), "d43": (256, 43, 256, 5), "d784": (256, 784, 256, 3)}
 INVERSION_WEIGHTS = {"convex": 100.0, "quadratic": 0.1}
-FLOWS = {"c1": "b1", "c2": "b2"}
+FLOWS = {"c1": "b1", "c2": "b2", "c": None}
 CHAIN = 100  # operations of a workload of group a
 FLOW_ITERATIONS, FLOW_RATE = 2, 5e-3
 TRANSPORT = {"batch": 128, "dim": 784, "units": 256, "layers": 10}
@@ -105,10 +113,9 @@ def digest(values):
     return {"norm": float(numpy.linalg.norm(flat)), "projection": float(flat @ numbers(DIGEST, flat.size))}
 
 
-def median_us(run, finish):
+def median_us(run, finish, clock):
     """Median time of a call over about 0.3 s; calls shorter than 0.1 ms are timed in groups. The clock is read when
     finish() has waited for what a group started."""
-    clock = time.perf_counter
     calls, start = 0, clock()
     while calls < 2 or clock() - start < 0.05:
         run()
@@ -143,6 +150,8 @@ def serve(peer, version, threads, prepare, finish=lambda: None):
 
     run() is timed and divided by `operations`; values() returns arrays, computed from a fresh start."""
     say({"peer": peer, "version": version, "threads": threads})
+    # See seconds_now() of bench/workloads/worker.h.
+    clock = time.process_time if threads == 1 and device_option() == "cpu" else time.perf_counter
     prepared, task, why = None, None, ""
     for line in sys.stdin:
         name = line.strip().removeprefix("check ")
@@ -161,7 +170,7 @@ def serve(peer, version, threads, prepare, finish=lambda: None):
             elif line.startswith("check "):
                 say(digest(task[1]()))
             else:
-                say({"us": median_us(task[0], finish) / task[2]})
+                say({"us": median_us(task[0], finish, clock) / task[2]})
         except Exception as error:
             task, why = None, f"{type(error).__name__}: {str(error).strip().splitlines()[:1]}"
             say({"skip": why})

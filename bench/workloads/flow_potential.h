@@ -1,6 +1,7 @@
-// The potential of one block of a convex potential flow, in the four sizes of the workloads:
+// The potential of one block of a convex potential flow (models/convex_flow.h) with parameters by formula, in the sizes
+// of the workloads:
 //
-//   u(x) = softplus(w₁) F(x) + softplus(w₀) |x|²/2        F an input-augmented ICNN, first activations symmetrised
+//   F(x) = softplus(w₁) u(x) + softplus(w₀) |x|²/2        u an input-augmented ICNN, first activations symmetrised
 //
 // Least work, in multiply-adds per row: M = d h + (L-1)(h²/2 + d h) + h + d for a forward pass, 2 M for a gradient or
 // a Hessian product, 6 M for a double backward, and d/2 + … activations: h for each of L layers.
@@ -8,6 +9,7 @@
 #pragma once
 
 #include "bench/workloads/recording.h"
+#include "models/convex_flow.h"
 #include "models/normalized_icnn.h"
 
 namespace brenier::bench {
@@ -33,28 +35,18 @@ inline constexpr Size kB1{"b1", 128, 2, 32, 3}, kB2{"b2", 1024, 43, 256, 5}, kB3
     kB4{"b4", 128, 784, 256, 3};
 
 template <ConvexMonotoneActivation A>
-struct FlowPotential {
-  static constexpr bool is_gaussian = std::is_same_v<A, GaussianSoftplus>;
-  AugmentedIcnn<A, Symmetrized<A>> icnn;
-  Tensor quadratic, convex;  // w₀ and w₁, [1]
+using FlowNetwork = AugmentedIcnn<A, Symmetrized<A>>;
+template <ConvexMonotoneActivation A>
+using FlowPotential = StronglyConvex<FlowNetwork<A>>;
 
-  static FlowPotential of_size(const Size& size) {
-    return with_formula_parameters(FlowPotential{
-        AugmentedIcnn<A, Symmetrized<A>>::random({0, 0}, size.dim, size.units, size.layers, DType::Float32),
-        zeros({1}, DType::Float32), zeros({1}, DType::Float32)});
-  }
+template <ConvexMonotoneActivation A>
+FlowPotential<A> formula_potential(const Size& size, DType dtype = DType::Float32) {
+  return with_formula_parameters(
+      FlowPotential<A>::around(FlowNetwork<A>::random({0, 0}, size.dim, size.units, size.layers, dtype), dtype));
+}
 
-  // [batch, dim] -> [batch, 1]
-  Tensor operator()(const Tensor& x) const {
-    return softplus(convex) * icnn(x) + softplus(quadratic) * (0.5 * sum(square(x), {-1}, true));
-  }
-
-  template <class Visitor>
-  void for_each_parameter(Visitor&& visit) {
-    visit_parameters("icnn", icnn, visit);
-    visit("quadratic", quadratic);
-    visit("convex", convex);
-  }
-};
+// Whether softplus in the bound is the Gaussian one.
+template <class A>
+inline constexpr bool is_gaussian = std::is_same_v<A, GaussianSoftplus>;
 
 }  // namespace brenier::bench

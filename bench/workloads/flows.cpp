@@ -1,66 +1,76 @@
-// A training step of one block of a convex potential flow, x -> f(x) = ∇u(x), to a standard normal distribution.
+// A training step of one block of a convex potential flow by maximum likelihood (models/flow_training.h), one program:
 //
-//   L = mean ( |f(x)|²/2 - v · H z ),   H = ∇²u(x),  z ≈ H⁻¹ v by conjugate gradients, a constant,  v = ±1
+//   L = mean ( |f(x)|²/2 - logdet ),   f = ∇F,   H = ∇²F(x)
 //
-// Its gradient is an unbiased estimate of that of |f|²/2 - ln det H. Here x and v are fixed and conjugate gradients
-// make k = 2 iterations from z = v, so that every side does the same work: 14 + 2k forward passes.
-// Reference: Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), section 3.3.
+//   step     CgLogdet: the derivative of v · H z, where z ≈ H⁻¹ v by conjugate gradients is a constant, v = ±1
+//   exact    ExactLogdet: H assembled and factorised
+//   c/dD/…   both where the dimension alone grows: what recommended_logdet() has to get right
+//
+// Data and v are fixed, and conjugate gradients make k iterations in every row, so that every side does the same work.
+// Reference: Huang, Chen, Tsirigotis & Courville, Convex potential flows (2021), section 3.3 and algorithm 2.
+#include <algorithm>
+
 #include "bench/workloads/flow_potential.h"
 #include "bench/workloads/training.h"
 #include "engine/str.h"
-#include "models/gradient_map.h"
+#include "models/flow_training.h"
 
 namespace brenier::bench {
 namespace {
 
-constexpr int kIterations = 2;
+constexpr double kRate = 5e-3;
 
-// For each row; `matvec` is H.
-template <class Matvec>
-Tensor conjugate_gradients(const Matvec& matvec, const Tensor& v) {
-  const auto dot_rows = [](const Tensor& a, const Tensor& b) { return sum(a * b, {-1}, true); };
-  Tensor z = v, residual = v - matvec(v), direction = residual;
-  Tensor squared = dot_rows(residual, residual);
-  for (int i = 0; i < kIterations; ++i) {
-    const Tensor product = matvec(direction);
-    const Tensor alpha = squared / (dot_rows(direction, product) + 1e-8);
-    z = z + alpha * direction;
-    if (i + 1 == kIterations) break;
-    residual = residual - alpha * product;
-    const Tensor next = dot_rows(residual, residual);
-    direction = residual + next / squared * direction;
-    squared = next;
-  }
-  return z;
-}
+template <class A>
+using Block = ConvexFlow<FlowNetwork<A>>;
 
-template <class Potential>
-Tensor flow_loss(const Potential& potential, const Tensors& data) {
-  const Tensor& v = data[1];
-  return with_recorded_input(potential, data[0], [&](const Tensor& x) {
-    const Tensor f = grad(sum(potential(x)), x);
-    const auto hessian = [&](const Tensor& t) { return jvp(f, x, t); };
-    const Tensor z = stop_gradient(conjugate_gradients(hessian, v));
-    return (0.5 * sum(square(f)) - sum(hessian(z) * v)) / static_cast<double>(x.dim(0));
+// data: points, and probes [1, rows, d] for conjugate gradients.
+template <class A, class MakeSession>
+void add_step(std::vector<Workload>& list, const std::string& name, const Size& size, double flops_per_row,
+              const MakeSession& session) {
+  Work work = size.work(0, is_gaussian<A>);
+  work.flops = flops_per_row * static_cast<double>(size.batch);
+  add_training<Block<A>>(list, name, work, [=] {
+    const Tensor probes = reshape(sign(size.direction()), {1, size.batch, size.dim});
+    return TrainingTask<Block<A>>{
+        Block<A>{formula_potential<A>(size)},
+        {size.points(), probes},
+        kRate,
+        [=](const auto& flow, const Tensors& data) { return flow_loss(flow, data[0], session(data)); }};
   });
 }
 
+PotentialSize potential_size(const Size& size) { return {size.dim, size.units, size.layers}; }
+
 template <class A>
-void add_size(std::vector<Workload>& list, const char* name, const char* activation, const Size& size) {
-  using Potential = FlowPotential<A>;
-  add_training<Potential>(
-      list, str(name, "/", activation, "/step"), size.work(14 + 2 * kIterations, Potential::is_gaussian), [=] {
-        const Tensor v = sign(size.direction());
-        return Training<Potential>{Potential::of_size(size), {size.points(), v}, 5e-3, flow_loss<Potential>};
-      });
+void add_cg(std::vector<Workload>& list, const std::string& name, const Size& size, std::int64_t iterations) {
+  const CgLogdet estimator{.tolerance = 0, .max_iterations = iterations};  // 0: no row stops early
+  const double flops = logdet_flops(estimator, potential_size(size), static_cast<double>(iterations));
+  add_step<A>(list, name, size, flops, [=](const Tensors& data) { return LogdetSession(estimator, data[1]); });
+}
+
+template <class A>
+void add_exact(std::vector<Workload>& list, const std::string& name, const Size& size) {
+  const double flops = logdet_flops(ExactLogdet(), potential_size(size));
+  add_step<A>(list, name, size, flops, [](const Tensors&) { return LogdetSession(ExactLogdet(), RandomKey(0, 0)); });
+}
+
+template <class A>
+void add_block(std::vector<Workload>& list, const char* activation) {
+  for (const auto& [name, size] : {std::pair{"c1", kB1}, std::pair{"c2", kB2}})
+    add_cg<A>(list, str(name, "/", activation, "/step"), size, 2);
+  add_exact<A>(list, str("c1/", activation, "/exact"), kB1);
 }
 
 }  // namespace
 
 void add_flows(std::vector<Workload>& list) {
-  for (const auto& [name, size] : {std::pair{"c1", kB1}, std::pair{"c2", kB2}}) {
-    add_size<GaussianSoftplus>(list, name, "gaussian", size);
-    add_size<Softplus>(list, name, "logistic", size);
+  add_block<GaussianSoftplus>(list, "gaussian");
+  add_block<Softplus>(list, "logistic");
+  for (const std::int64_t dim : {6, 16, 43}) {
+    const Size size{"c", kB2.batch, dim, kB2.units, kB2.layers};
+    add_exact<GaussianSoftplus>(list, str("c/d", dim, "/exact"), size);
+    for (const std::int64_t iterations : {std::int64_t{2}, std::int64_t{4}, std::min<std::int64_t>(8, dim)})
+      add_cg<GaussianSoftplus>(list, str("c/d", dim, "/cg", iterations), size, iterations);
   }
 }
 

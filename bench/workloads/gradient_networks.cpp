@@ -38,12 +38,12 @@ struct WrittenOut {
 };
 
 template <class Model>
-Training<Model> training() {
+TrainingTask<Model> training() {
   const Model model{with_formula_parameters(Hidden::random({0, 0}, kDim, kUnits, DType::Float32)), midpoints()};
   return {model,
           {formula_tensor(kPoints, {kBatch, kDim}, 1.7), formula_tensor(kTarget, {kBatch, kDim}, 1.0)},
           1e-2,
-          [](const Model& map, const Tensors& data) { return mean(square(map(data[0]) - data[1])); }};
+          [](const Model& map, const Tensors& data) { return Tensors{mean(square(map(data[0]) - data[1]))}; }};
 }
 
 }  // namespace

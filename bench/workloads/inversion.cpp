@@ -1,7 +1,7 @@
-// The inversion of a flow's block: x with ∇u(x) = y for 256 rows y, to max |∇u(x) - y| <= 1e-5 in float32 and 1e-10 in
+// The inversion of a flow's block: x with ∇F(x) = y for 256 rows y, to max |∇F(x) - y| <= 1e-5 in float32 and 1e-10 in
 // float64 in every row, from x = y.
 //
-//   u(x) = 100 F(x) + 0.05 |x|²        F as in flow_potential.h: curvatures from 0.1 to some tens
+//   F(x) = 100 u(x) + 0.05 |x|²        u as in flow_potential.h: curvatures from 0.1 to some tens
 //
 // The programs are compiled beforehand; they are kept from call to call (solvers/invert_gradient.h). The work depends
 // on the numbers, so there is no bound.
@@ -17,14 +17,12 @@ namespace {
 constexpr double kConvex = 100, kQuadratic = 0.1;  // the softplus of w₁ is itself to rounding
 
 Prepared inversion(const Size& size, DType dtype) {
-  using Potential = FlowPotential<GaussianSoftplus>;
-  Potential u = with_formula_parameters(
-      Potential{decltype(Potential::icnn)::random({0, 0}, size.dim, size.units, size.layers, dtype), zeros({1}, dtype),
-                zeros({1}, dtype)});
-  u.convex = full({1}, kConvex, dtype);
-  u.quadratic = full({1}, std::log(std::expm1(kQuadratic)), dtype);
+  auto potential = formula_potential<GaussianSoftplus>(size, dtype);
+  potential.convex_weight = full({1}, kConvex, dtype);
+  potential.quadratic_weight = full({1}, std::log(std::expm1(kQuadratic)), dtype);
   const Tensor images = formula_tensor(kTarget, {size.batch, size.dim}, 1.7, dtype);
-  return {.run = [inverse = GradientInverse(u), images] { return Tensors{inverse(images).solution}; }, .values = {}};
+  return {.run = [inverse = GradientInverse(potential), images] { return Tensors{inverse(images).solution}; },
+          .values = {}};
 }
 
 }  // namespace

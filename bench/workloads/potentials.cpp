@@ -17,24 +17,24 @@ Potential potential_of(const Potential& shape, const Tensors& inputs, std::ptrdi
   return with_parameters(shape, {inputs.begin() + data, inputs.end()});
 }
 
-template <class Potential>
+template <class A>
 std::pair<Formula, Tensors> forward(const Size& size) {
-  const auto potential = Potential::of_size(size);
+  const auto potential = formula_potential<A>(size);
   Tensors inputs = parameter_values(potential);
   inputs.insert(inputs.begin(), size.points());
   return {[=](const Tensors& in) { return Tensors{potential_of(potential, in, 1)(in[0])}; }, inputs};
 }
 
-template <class Potential>
+template <class A>
 std::pair<Formula, Tensors> gradient(const Size& size) {
-  auto [value, inputs] = forward<Potential>(size);
-  const auto potential = Potential::of_size(size);
+  auto [value, inputs] = forward<A>(size);
+  const auto potential = formula_potential<A>(size);
   return {[=](const Tensors& in) { return Tensors{gradient_map(potential_of(potential, in, 1), in[0])}; }, inputs};
 }
 
-template <class Potential>
+template <class A>
 std::pair<Formula, Tensors> double_backward(const Size& size) {
-  const auto potential = Potential::of_size(size);
+  const auto potential = formula_potential<A>(size);
   Tensors inputs = parameter_values(potential);
   inputs.insert(inputs.begin(), {size.points(), size.target()});
   const auto formula = [=](const Tensors& in) {
@@ -46,9 +46,9 @@ std::pair<Formula, Tensors> double_backward(const Size& size) {
   return {formula, inputs};
 }
 
-template <class Potential>
+template <class A>
 Prepared hessian_product(const Size& size) {
-  const auto potential = Potential::of_size(size);
+  const auto potential = formula_potential<A>(size);
   Tape tape;
   const Tensor x = tape.watch(size.points());
   const Linearization hessian = linearize(grad(sum(potential(x)), x), x);
@@ -59,15 +59,14 @@ Prepared hessian_product(const Size& size) {
 
 template <class A>
 void add_size(std::vector<Workload>& list, const char* activation, const Size& size) {
-  using Potential = FlowPotential<A>;
   const auto name = [&](const char* operation) { return str(size.name, "/", activation, "/", operation); };
-  const auto work = [&](double passes) { return size.work(passes, Potential::is_gaussian); };
-  add_formula(list, name("forward"), work(1), evaluated, [=] { return forward<Potential>(size); });
-  add_formula(list, name("grad_x"), work(2), evaluated, [=] { return gradient<Potential>(size); });
+  const auto work = [&](double passes) { return size.work(passes, is_gaussian<A>); };
+  add_formula(list, name("forward"), work(1), evaluated, [=] { return forward<A>(size); });
+  add_formula(list, name("grad_x"), work(2), evaluated, [=] { return gradient<A>(size); });
   list.push_back({.name = name("hvp"), .work = size.work(2, false), .eager = {}, .compiled = [=] {
-                    return hessian_product<Potential>(size);
+                    return hessian_product<A>(size);
                   }});
-  add_formula(list, name("double_backward"), work(6), recorded, [=] { return double_backward<Potential>(size); });
+  add_formula(list, name("double_backward"), work(6), recorded, [=] { return double_backward<A>(size); });
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
-// A training step of a model, eagerly and as one program: loss, gradient, Adam. The program carries the state of the
-// optimiser as inputs and outputs; its constants are the options. Peers must agree on the losses of the first steps,
-// which depend on gradients and on the optimiser.
+// A training step of a model, eagerly and as one program (solvers/training_program.h): loss, gradient, Adam. Peers must
+// agree on the losses of the first steps, which depend on gradients and on the optimiser.
 #pragma once
 
 #include <memory>
@@ -8,17 +7,19 @@
 #include "bench/workloads/recording.h"
 #include "engine/ops.h"
 #include "solvers/adam.h"
+#include "solvers/training_program.h"
 
 namespace brenier::bench {
 
 constexpr int kComparedSteps = 4;
 
 template <class Model>
-struct Training {
+struct TrainingTask {
   Model model;  // as it starts
   Tensors data;
   double learning_rate;
-  std::function<Tensor(const Model& model, const Tensors& data)> loss;
+  // The loss first; others are reported with it.
+  std::function<Tensors(const Model& model, const Tensors& data)> loss;
 };
 
 // A function that makes a step, starting afresh each time it is made itself.
@@ -35,14 +36,13 @@ inline Prepared prepared_training(const Start& start, std::size_t arena_bytes) {
 }
 
 template <class Model>
-Prepared train_eagerly(const Training<Model>& training) {
-  const Start start = [training] {
-    const auto state =
-        std::make_shared<std::pair<Model, Adam>>(training.model, Adam{.learning_rate = training.learning_rate});
-    return [training, state] {
+Prepared train_eagerly(const TrainingTask<Model>& task) {
+  const Start start = [task] {
+    const auto state = std::make_shared<std::pair<Model, Adam>>(task.model, Adam{.learning_rate = task.learning_rate});
+    return [task, state] {
       Tape tape;
       const Model recorded_model = tape.watch(state->first);
-      const Tensor loss = training.loss(recorded_model, training.data);
+      const Tensor loss = task.loss(recorded_model, task.data)[0];
       state->second.step(state->first, grad(loss, recorded_model));
       return Tensors{loss};
     };
@@ -51,41 +51,26 @@ Prepared train_eagerly(const Training<Model>& training) {
 }
 
 template <class Model>
-Prepared train_compiled(const Training<Model>& training) {
-  const Adam adam{.learning_rate = training.learning_rate};
-  const Tensors parameters = parameter_values(training.model);
-  Tensors state = parameters;
-  for (const Tensor& value : adam.initial_state(parameters)) state.push_back(value);
-
-  Tape tape({.recording_program = true});
-  Tensors inputs, data;
-  for (const Tensor& value : training.data) inputs.push_back(tape.watch(value));
-  data = inputs;
-  for (const Tensor& value : state) inputs.push_back(tape.watch(value));
-  const auto values_begin = inputs.begin() + static_cast<std::ptrdiff_t>(data.size());
-  const auto state_begin = values_begin + static_cast<std::ptrdiff_t>(parameters.size());
-  const Tensors values(values_begin, state_begin);
-  Tensors outputs{training.loss(with_parameters(training.model, values), data)};
-  const OptimiserStep next = adam.update(values, grad(outputs[0], values), {state_begin, inputs.end()},
-                                         tensor(adam.learning_rate, DType::Float32));
-  outputs.insert(outputs.end(), next.parameters.begin(), next.parameters.end());
-  outputs.insert(outputs.end(), next.state.begin(), next.state.end());
-  const Program program = compile(inputs, outputs);
-
-  state.insert(state.begin(), training.data.begin(), training.data.end());
-  const Start start = [program, state, data_count = training.data.size()] {
-    return [program, in = std::make_shared<Tensors>(state), out = std::make_shared<Tensors>(), data_count] {
-      program.run(*in, *out);
-      std::copy(out->begin() + 1, out->end(), in->begin() + static_cast<std::ptrdiff_t>(data_count));
-      return Tensors{(*out)[0]};
+Prepared train_compiled(const TrainingTask<Model>& task) {
+  const Adam adam{.learning_rate = task.learning_rate};
+  const TrainingState first = training_start(task.model, adam);
+  const auto loss = [task](const TensorList& parameters, const TensorList& data) {
+    return task.loss(with_parameters(task.model, parameters), data);
+  };
+  const TrainingProgram program(adam, loss, first, task.data);
+  const Start start = [program, first, data = task.data, rate = task.learning_rate] {
+    return [program, data, rate, state = std::make_shared<TrainingState>(first)] {
+      auto made = program(*state, data, rate);
+      *state = std::move(made.state);
+      return Tensors{made.reported[0]};
     };
   };
-  return prepared_training(start, program.arena_bytes());
+  return prepared_training(start, program.program().arena_bytes());
 }
 
 template <class Model>
 void add_training(std::vector<Workload>& list, const std::string& name, const Work& work,
-                  std::function<Training<Model>()> make) {
+                  std::function<TrainingTask<Model>()> make) {
   list.push_back({.name = name,
                   .work = work,
                   .eager = [make] { return train_eagerly(make()); },

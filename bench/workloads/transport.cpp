@@ -50,13 +50,15 @@ Tensor transport_cost(const Tensor& x, const Tensor& y) {
   return sum(exp(scores + f + g) * cost);
 }
 
-Training<CascadedNetwork> training() {
+TrainingTask<CascadedNetwork> training() {
   const Tensor matrix = zeros({kUnits, kDim}, DType::Float32), bias = zeros({kUnits}, DType::Float32);
   return {
       with_formula_parameters(CascadedNetwork{matrix, matrix, Tensors(kLayers, bias), zeros({kDim}, DType::Float32)}),
       {formula_tensor(kPoints, {kBatch, kDim}, 1.7), formula_tensor(kTarget, {kBatch, kDim}, 0.5)},
       3e-4,
-      [](const CascadedNetwork& network, const Tensors& data) { return transport_cost(network(data[0]), data[1]); }};
+      [](const CascadedNetwork& network, const Tensors& data) {
+        return Tensors{transport_cost(network(data[0]), data[1])};
+      }};
 }
 
 }  // namespace

@@ -39,7 +39,12 @@ int main(int argc, char** argv) {
   const int threads = threads_option(argc, argv);
   const bool eager = std::find(argv + 1, argv + argc, std::string_view("--eager")) != argv + argc;
   set_threads(threads);
-  Worker worker{.peer = "brenier", .version = BRENIER_VERSION, .threads = threads, .names = {}, .prepare = {}};
+  Worker worker{.peer = "brenier",
+                .version = BRENIER_VERSION,
+                .threads = threads,
+                .on_cpu = on_cpu(),
+                .names = {},
+                .prepare = {}};
   for (const Workload& workload : workloads())
     if (workload.has_peers) worker.names.push_back(workload.name);
   worker.prepare = [=](const std::string& name, std::string& why) -> std::optional<Task> {

@@ -7,11 +7,12 @@
 //   list         {"workloads": ["b1/gaussian/forward", …]}
 //
 // or {"skip": "why"} for what it cannot do. Brenier adds "bound_us" to a time: the least the machine would need.
-// This header needs nothing but the standard library.
+// This header needs nothing but the standard library and the clocks of POSIX.
 #pragma once
 
+#include <time.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <iomanip>
@@ -37,28 +38,34 @@ struct Task {
 struct Worker {
   std::string peer, version;
   int threads = 1;
+  bool on_cpu = true;  // false: times include waiting for a device
   std::vector<std::string> names;
   // The task of a name; empty: skipped, for the reason left in `why`.
   std::function<std::optional<Task>(const std::string& name, std::string& why)> prepare;
 };
 
+// Seconds. A process that computes in one thread is timed by the processor time it used, which other programs on the
+// machine do not lengthen; otherwise time is what the clock on the wall says.
+inline double seconds_now(bool of_process) {
+  timespec now{};
+  clock_gettime(of_process ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 // Median time of a call in microseconds. Calls shorter than 0.1 ms are timed in groups; the clock is read when a group
 // has finished.
-inline double median_us(const std::function<void()>& run, const std::function<void()>& finish) {
-  using Clock = std::chrono::steady_clock;
+inline double median_us(const std::function<void()>& run, const std::function<void()>& finish, bool of_process) {
   constexpr double kWarmUp = 0.05, kSampling = 0.3, kShortest = 1e-4;
-  const auto seconds_since = [](Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  };
+  const auto seconds_since = [&](double start) { return seconds_now(of_process) - start; };
   long calls = 0;
-  auto start = Clock::now();
+  double start = seconds_now(of_process);
   do run(), finish();
   while (++calls < 2 || seconds_since(start) < kWarmUp);
   const long group = std::max(1L, static_cast<long>(kShortest * static_cast<double>(calls) / seconds_since(start)));
   std::vector<double> samples;
-  const auto begin = Clock::now();
+  const double begin = seconds_now(of_process);
   while (samples.size() < 3 || seconds_since(begin) < kSampling) {
-    start = Clock::now();
+    start = seconds_now(of_process);
     for (long i = 0; i < group; ++i) run();
     finish();
     samples.push_back(seconds_since(start) / static_cast<double>(group));
@@ -104,7 +111,9 @@ inline void serve(const Worker& worker) {
       std::cout << R"({"norm": )" << json_number(result.norm) << R"(, "projection": )" << json_number(result.projection)
                 << "}" << std::endl;
     } else {
-      std::cout << R"({"us": )" << json_number(median_us(task->run, task->finish) / task->operations);
+      const bool of_process = worker.on_cpu && worker.threads == 1;
+      const double us = median_us(task->run, task->finish, of_process) / task->operations;
+      std::cout << R"({"us": )" << json_number(us);
       if (task->bound_us > 0) std::cout << R"(, "bound_us": )" << json_number(task->bound_us);
       std::cout << "}" << std::endl;
     }

@@ -11,11 +11,14 @@ namespace brenier {
 namespace {
 
 // What a tile reads and writes should stay in a core's caches, and factors that all tiles share should be read for many
-// rows at a time: smaller tiles, which would fit the L2 cache, lose more in products than they gain elsewhere. A tile
-// should write at least as much as it adds to sums over rows. Sizes by measurement.
-constexpr double kTileBytes = 6 << 20;
+// rows at a time: smaller tiles, which would fit the L2 cache, lose more in products than they gain elsewhere, above all
+// in weight gradients, which are read and written once per tile. A tile should write at least as much as it adds to sums
+// over rows. Sizes by measurement.
+constexpr double kWholeBytes = 6 << 20;  // up to this nothing is cut
+constexpr double kTileBytes = 12 << 20;
 constexpr std::int64_t kMinTileRows = 32;
 constexpr std::int64_t kMinTiles = 4;
+constexpr std::int64_t kEnoughTiles = 8;  // larger tiles only while there are as many, for threads
 
 }  // namespace
 
@@ -48,8 +51,8 @@ std::int64_t Pipeline::choose_tile(const Split& split, std::int64_t wanted) cons
   if (analysis_.rows < kMinTiles * kMinTileRows) return 0;
   const auto rows = static_cast<double>(analysis_.rows);
   const double row_bytes = bytes_per_row(source_, analysis_, split.rows, kMinTileRows, backend_);
-  if (row_bytes * rows <= kTileBytes) return 0;
-  const double fitting = std::min(kTileBytes / row_bytes, rows / kMinTiles);
+  if (row_bytes * rows <= kWholeBytes) return 0;
+  const double fitting = std::min(kTileBytes / row_bytes, rows / kEnoughTiles);
   const std::int64_t tile = std::max(std::int64_t{1} << std::ilogb(fitting), kMinTileRows);
   double sums = 0;
   for (NodeId id : split.rows.exports)

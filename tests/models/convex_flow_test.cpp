@@ -12,6 +12,7 @@
 #include "models/certificates.h"
 #include "models/flow_training.h"
 #include "models/normalized_icnn.h"
+#include "solvers/trace.h"
 #include "tests/support/compare.h"
 #include "tests/support/message_of.h"
 
@@ -151,6 +152,30 @@ TEST_CASE("steps with conjugate gradients learn what exact steps learn, on as fe
   if (!trains_in_full()) return;
   CHECK(exact < start - 0.3);
   CHECK(surrogate < exact + 0.1);
+}
+
+TEST_CASE("a session with probes of its own makes the same loss and gradient as one that draws them") {
+  const Block block = started_block(3, 6);
+  const Tensor x = random_normal({90, 0}, {12, 3});
+  const RandomKey key(91, 0);
+  const Tensor probes = draw_probes(key, 2, x.shape(), ProbeDistribution::Rademacher, x.dtype());
+  const auto slope = [&](const LogdetSession& session) {
+    Tape tape;
+    const Block recorded = tape.watch(block);
+    const Tensor loss = flow_loss(recorded, x, session)[0];
+    return std::pair{loss.detached(), grad(loss, recorded).potential.convex.first.weight.detached()};
+  };
+  const CgLogdet two{.probes = 2};
+  const auto [drawn, drawn_slope] = slope(LogdetSession(two, key));
+  const auto [given, given_slope] = slope(LogdetSession(two, probes));
+  const auto [single, single_slope] = slope(LogdetSession(CgLogdet(), slice(probes, 0, 0, 1)));
+  CHECK(mismatch(given, drawn, 0) == "");
+  CHECK(mismatch(given_slope, drawn_slope, 0) == "");
+  CHECK(mismatch(single_slope, drawn_slope, 1e-12) != "");
+  // Twice the same probe is that probe.
+  const Tensor first = slice(probes, 0, 0, 1);
+  const auto [twice, twice_slope] = slope(LogdetSession(two, concat({first, first}, 0)));
+  CHECK(mismatch(twice_slope, single_slope, 1e-12) == "");
 }
 
 TEST_CASE("training continues bit for bit from a stored state, and refuses a foreign one") {

@@ -170,7 +170,9 @@ TEST_CASE("misuse of estimators is told") {
 
 TEST_CASE("counted work prefers assembling in few dimensions and iterations in many") {
   CHECK(std::holds_alternative<ExactLogdet>(recommended_logdet({2, 32, 3}, 2)));
-  CHECK(std::holds_alternative<ExactLogdet>(recommended_logdet({8, 256, 5}, 8)));
+  CHECK(std::holds_alternative<ExactLogdet>(recommended_logdet({1, 32, 3}, 1)));
+  CHECK(std::holds_alternative<CgLogdet>(recommended_logdet({6, 256, 5}, 6)));  // 42 passes against 22
+  CHECK(std::holds_alternative<CgLogdet>(recommended_logdet({16, 256, 5}, 16)));
   CHECK(std::holds_alternative<CgLogdet>(recommended_logdet({43, 256, 5}, 9)));
   // The count is linear in both: an iteration is two passes, a tangent of the assembled Hessian six.
   const PotentialSize size{43, 256, 5};
