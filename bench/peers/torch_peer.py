@@ -121,16 +121,17 @@ def train(shapes, rate, loss):
     return run, lambda: arrays(losses())
 
 
-def flow(size, activation, estimator):
+def flow(size, activation, estimator, blocks):
     """A step with `estimator` iterations of conjugate gradients, or with the exact log-determinant if it is 0."""
     if estimator == 0 and COMPILE:
         raise Skip("written for eager torch only")
     batch, dim, units, layers = worker.SIZES[size]
     potential = Potential(size, activation)
     x, v = potential.x, torch.sign(potential.v)
+    shapes = worker.flow_shapes(dim, units, layers)
     surrogate = models.published_surrogate if PUBLISHED else models.surrogate
 
-    def recorded_loss(p):
+    def recorded_block(p, x):
         (f,) = torch.autograd.grad(potential.u(p, x).sum(), x, create_graph=True)
 
         def product(t, further):
@@ -138,14 +139,22 @@ def flow(size, activation, estimator):
 
         if estimator == 0:
             basis = torch.eye(dim, device=DEVICE)
-            return models.flow_loss(f, models.logdet([product(e.expand_as(f), True) for e in basis]))
-        return models.flow_loss(f, surrogate(product, v, estimator))
+            return f, models.logdet([product(e.expand_as(f), True) for e in basis])
+        return f, surrogate(product, v, estimator)
 
-    def functional_loss(p):
+    def functional_block(p, x):
         f, pull = torch.func.vjp(lambda q: potential.gradient(p, q), x)
-        return models.flow_loss(f, surrogate(lambda t, further: pull(t)[0], v, estimator))
+        return f, surrogate(lambda t, further: pull(t)[0], v, estimator)
 
-    return train(worker.flow_shapes(dim, units, layers), worker.FLOW_RATE, functional_loss if COMPILE else recorded_loss)
+    def loss(p):
+        block = functional_block if COMPILE else recorded_block
+        z, term = x, 0
+        for k in range(blocks):
+            z, further = block(p[k * len(shapes) : (k + 1) * len(shapes)], z)
+            term = term + further
+        return models.flow_loss(z, term)
+
+    return train(shapes * blocks, worker.FLOW_RATE, loss)
 
 
 def transport():

@@ -55,10 +55,11 @@ def flow_shapes(dim, units, layers):
 
 
 def flow_workload(group, variant, what):
-    """Size, activation and iterations of a flow's step: c1/gaussian/step, c1/gaussian/exact, c/d16/cg4. 0: exact."""
+    """Size, activation, iterations and blocks of a flow's step: c1/gaussian/step, c1/gaussian/exact, c/d16/cg4. 0
+    iterations: exact."""
     if group == "c":
-        return variant, "gaussian", 0 if what == "exact" else int(what.removeprefix("cg"))
-    return FLOWS[group], variant, 0 if what == "exact" else FLOW_ITERATIONS
+        return variant, "gaussian", 0 if what == "exact" else int(what.removeprefix("cg")), 1
+    return FLOWS[group], variant, 0 if what == "exact" else FLOW_ITERATIONS, 2 if group == "c3" else 1
 
 
 def cascaded_shapes(dim, units, layers):
@@ -83,7 +84,7 @@ def positive_definite(n):
 MATRICES = 1024
 INVERSION = {"d2": (256, 2, 32, 3), "d43": (256, 43, 256, 5), "d784": (256, 784, 256, 3)}
 INVERSION_WEIGHTS = {"convex": 100.0, "quadratic": 0.1}
-FLOWS = {"c1": "b1", "c2": "b2", "c": None}
+FLOWS = {"c1": "b1", "c2": "b2", "c3": "b2", "c": None}
 CHAIN = 100  # operations of a workload of group a
 FLOW_ITERATIONS, FLOW_RATE = 2, 5e-3
 TRANSPORT = {"batch": 128, "dim": 784, "units": 256, "layers": 10}
