@@ -213,10 +213,4 @@ Tensor batch_jacobian(const Tensor& y, const Tensor& x) {
   return permute(vjp(y, x, unit_bundle(batch, m, y.dtype())), {1, 0, 2});
 }
 
-Tensor batch_hessian(const Tensor& y, const Tensor& x) {
-  if (y.rank() < 1 || y.size() != y.dim(0))
-    throw std::invalid_argument(str("[batch_hessian] expected one value per row, got shape ", y.shape()));
-  return batch_jacobian(grad(sum(y), x), x);
-}
-
 }  // namespace brenier

@@ -114,7 +114,8 @@ struct ConvexFlow {
   Tensor with_recorded_map(const Tensor& x, const Body& body) const {
     return with_recorded_input(potential, x, [&](const Tensor& input) {
       const auto constant = [this](const Tensor& point) { return detached_parameters(potential)(point); };
-      return body(RecordedGradient{constant, input, grad(sum(potential(input)), input)});
+      const Tensor value = potential(input);
+      return body(RecordedGradient{constant, input, grad(sum(value), input), value});
     });
   }
 };

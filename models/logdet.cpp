@@ -103,7 +103,8 @@ SlqEstimate lanczos_quadrature(std::int64_t steps, std::int64_t probes, const Re
 
 LogdetTerm logdet_term(const ExactLogdet&, const RecordedGradient& map, const RandomKey&) {
   require_recorded(map);
-  const Tensor value = spd_logdet(batch_jacobian(map.gradient, map.x));
+  const bool has_value = map.value.defined() && map.value.recorded();
+  const Tensor value = spd_logdet(has_value ? batch_hessian(map.value, map.x) : batch_jacobian(map.gradient, map.x));
   return {.surrogate = value, .value = value};
 }
 
@@ -155,6 +156,8 @@ double multiply_adds(const PotentialSize& size) {
   return d * h + static_cast<double>(size.layers - 1) * (h * h / 2 + d * h) + h + d;
 }
 
+double hidden_units(const PotentialSize& size) { return static_cast<double>(size.layers * size.units); }
+
 }  // namespace
 
 double logdet_flops(const CgLogdet& estimator, const PotentialSize& size, double iterations) {
@@ -164,8 +167,9 @@ double logdet_flops(const CgLogdet& estimator, const PotentialSize& size, double
 }
 
 double logdet_flops(const ExactLogdet&, const PotentialSize& size) {
-  const auto d = static_cast<double>(size.dim);
-  return 2 * multiply_adds(size) * (2 + 4 + 6 * d) + d * d * d;
+  const auto d = static_cast<double>(size.dim), passes = multiply_adds(size);
+  const double differentiated = size.dim < 5 ? 6 * d * passes : 3 * d * passes + 3 * hidden_units(size) * d * d;
+  return 2 * (6 * passes + differentiated) + d * d * d;
 }
 
 LogdetEstimator recommended_logdet(const PotentialSize& size, double expected_iterations) {

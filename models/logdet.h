@@ -1,6 +1,6 @@
 // ln det of the Hessian H(x) = ∇²u(x) of a convex potential, row by row: exactly, or by one of three estimates.
 //
-//   ExactLogdet    H is assembled by d tangents in one sweep and factorised: the value, and its exact derivative
+//   ExactLogdet    H is assembled from d tangents in one sweep and factorised: the value, and its exact derivative
 //   CgLogdet       d ln det H = tr(H⁻¹ dH) = E vᵀ H⁻¹ dH v for random signs v. With z ≈ H⁻¹ v by conjugate gradients,
 //                  held constant, the derivative of zᵀ H v is an unbiased estimate of it. The value of zᵀ H v is not one
 //                  of ln det H, it is about d whatever H is. Memory does not grow with the number of iterations
@@ -31,6 +31,7 @@ struct RecordedGradient {
   std::function<Tensor(const Tensor& x)> potential;
   Tensor x;         // [rows, d]
   Tensor gradient;  // ∇u(x), [rows, d]
+  Tensor value{};   // u(x) as recorded; with it ExactLogdet can assemble Hessians from first derivatives
 };
 
 struct LogdetTerm {
@@ -86,14 +87,13 @@ struct PotentialSize {
 // Floating-point operations per row of the products in one training step of a block: gradient, log-determinant, and the
 // reverse sweep through both. With M multiply-adds of a forward pass, a gradient or a product costs 2 M, and twice as
 // much again in the reverse sweep. Conjugate gradients with k iterations: 2 (10 M + 2 k M), since the first product is
-// the one that is differentiated. The assembled Hessian: 2 (6 M + 6 d M) + d³.
+// the one that is differentiated. The assembled Hessian: 2 (6 M + 3 d M + 3 L h d²) + d³, tangents being pushed forward
+// only (engine/hessian.cpp); 2 (6 M + 6 d M) + d³ in fewer than five dimensions, where gradients are differentiated.
 double logdet_flops(const CgLogdet& estimator, const PotentialSize& size, double iterations);
 double logdet_flops(const ExactLogdet& estimator, const PotentialSize& size);
 // Exact gradients where they need at most half as much work again as conjugate gradients with this many iterations: no
-// variance is worth that much. Counted, a tangent of the assembled Hessian is three iterations, for it is differentiated;
-// so they never need less, and are recommended in one and two dimensions. Measured, a step of bench/workloads/flows.cpp
-// takes 1.4 times as long in d = 2 as with two iterations, 2.5 times in d = 6 as with six, 5.8 times in d = 16
-// and 14 times in d = 43 as with eight.
+// variance is worth that much. In wide networks that means up to about 8 dimensions if k = d, and CG where it needs
+// fewer iterations. What was measured stands in models/README.md, section 6.
 LogdetEstimator recommended_logdet(const PotentialSize& size, double expected_iterations);
 
 }  // namespace brenier

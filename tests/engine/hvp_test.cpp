@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/autodiff.h"
+#include "engine/op.h"
 #include "tests/support/compare.h"
 #include "tests/support/difference_quotient.h"
 #include "tests/support/sampler.h"
@@ -120,6 +121,71 @@ TEST_SUITE("Hessian-vector products") {
     for (std::int64_t k = 0; k < kDim; ++k) columns.push_back(hvp(y, x, select(eye(kDim), 0, k)));
     CHECK(differs(h, stack(columns, 1)) == "");
     CHECK(differs(h, transpose(h)) == "");
+  }
+
+  TEST_CASE("assembled Hessians are the tangents of gradients, for what can be assembled and what cannot") {
+    const auto weight = random_normal({95, 0}, {5, 6});
+    struct Potential {
+      const char* name;
+      std::function<Tensor(const Tensor&)> u;
+    };
+    const Tensor mask = sign(random_normal({95, 1}, {4, 5}));
+    const auto features = [weight](const Tensor& x) { return matmul(x, transpose(weight)); };
+    const std::vector<Potential> potentials{
+        {"square",
+         [](const Tensor& x) {
+           return sum(square(x) * tensor({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}), {1});
+         }},
+        {"softplus of affine", [&](const Tensor& x) { return sum(softplus(features(x) + 0.3), {1}, true); }},
+        {"two layers", [&](const Tensor& x) { return sum(exp(0.1 * matmul(softplus(features(x)), weight)), {1}); }},
+        {"logsumexp", [&](const Tensor& x) { return logsumexp(features(x), {1}); }},
+        {"division and root", [&](const Tensor& x) { return sum(sqrt(1.0 / (1.0 + square(features(x)))), {1}); }},
+        {"choice", [&](const Tensor& x) { return sum(where(mask, tanh(features(x)), square(features(x))), {1}); }},
+        {"product of two", [&](const Tensor& x) { return sum(sin(features(x)) * exp(0.2 * features(x)), {1}); }},
+        {"inner products",
+         [&](const Tensor& x) {
+           return sum(matmul(expand_axis(x, 1), expand_axis(x, 2)), {1, 2});
+         }},
+        {"other layout",
+         [&](const Tensor& x) { return sum(softplus(matmul(slice(weight, 0, 0, 4), transpose(x))), {0}); }},
+        {"linear", [&](const Tensor& x) { return sum(features(x), {1}); }},
+        {"root of a sum", [&](const Tensor& x) { return sqrt(1.0 + sum(square(features(x)), {1})); }},
+    };
+    for (const auto& [name, u] : potentials) {
+      INFO(name);
+      Tape tape;
+      const Tensor x = tape.watch(random_normal({96, 0}, {4, 6}));
+      const Tensor h = batch_hessian(u(x), x), reference = batch_jacobian(grad(sum(u(x)), x), x);
+      CHECK(mismatch(h, reference, 1e-12) == "");
+      // And their derivatives, in both modes.
+      const Tensor ct = random_normal({97, 0}, h.shape()), t = random_normal({98, 0}, x.shape());
+      CHECK(mismatch(vjp(h, x, ct), vjp(reference, x, ct), 1e-11) == "");
+      CHECK(mismatch(jvp(h, x, t), jvp(reference, x, t), 1e-11) == "");
+    }
+  }
+
+  TEST_CASE("an assembled Hessian makes half the products of the tangents of a gradient") {
+    constexpr std::int64_t kUnits = 40, kDimensions = 6;
+    const auto multiply_adds = [](const auto& hessian) {
+      Tape tape;
+      const Tensor x = tape.watch(random_normal({99, 0}, {4, kDimensions}));
+      Tensor z = softplus(matmul(x, ones({kDimensions, kUnits})));
+      for (int layer = 0; layer < 3; ++layer) z = softplus(matmul(z, ones({kUnits, kUnits})));
+      const Tensor u = sum(z, {1});
+      const std::int32_t before = tape.size();
+      hessian(u, x);
+      std::int64_t count = 0;
+      for (std::int32_t slot = before; slot < tape.size(); ++slot) {
+        const Node& node = tape.node(slot);
+        if (node.op->code != OpCode::MatMul) continue;
+        count += node.value.size() * tape.at(tape.inputs(node)[0]).dim(-1);
+      }
+      return static_cast<double>(count);
+    };
+    const double assembled = multiply_adds([](const Tensor& u, const Tensor& x) { return batch_hessian(u, x); });
+    const double tangents =
+        multiply_adds([](const Tensor& u, const Tensor& x) { return batch_jacobian(grad(sum(u), x), x); });
+    CHECK(assembled < 0.7 * tangents);
   }
 
   TEST_CASE("batch_hessian is the Hessian of every row") {

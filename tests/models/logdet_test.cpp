@@ -171,12 +171,14 @@ TEST_CASE("misuse of estimators is told") {
 TEST_CASE("counted work prefers assembling in few dimensions and iterations in many") {
   CHECK(std::holds_alternative<ExactLogdet>(recommended_logdet({2, 32, 3}, 2)));
   CHECK(std::holds_alternative<ExactLogdet>(recommended_logdet({1, 32, 3}, 1)));
-  CHECK(std::holds_alternative<CgLogdet>(recommended_logdet({6, 256, 5}, 6)));  // 42 passes against 22
-  CHECK(std::holds_alternative<CgLogdet>(recommended_logdet({16, 256, 5}, 16)));
+  CHECK(std::holds_alternative<ExactLogdet>(recommended_logdet({8, 256, 5}, 8)));  // 31 passes against 26
+  CHECK(std::holds_alternative<CgLogdet>(recommended_logdet({8, 256, 5}, 2)));
+  CHECK(std::holds_alternative<CgLogdet>(recommended_logdet({16, 256, 5}, 8)));
   CHECK(std::holds_alternative<CgLogdet>(recommended_logdet({43, 256, 5}, 9)));
-  // The count is linear in both: an iteration is two passes, a tangent of the assembled Hessian six.
+  // An iteration is two passes, a tangent of the assembled Hessian three and its share of the products per layer.
   const PotentialSize size{43, 256, 5};
   const double pass = (logdet_flops(CgLogdet(), size, 2) - logdet_flops(CgLogdet(), size, 1)) / 2;
   CHECK(logdet_flops(CgLogdet(), size, 2) == doctest::Approx(14 * pass));
-  CHECK(logdet_flops(ExactLogdet(), size) == doctest::Approx((6 + 6 * 43) * pass + 43 * 43 * 43));
+  CHECK(logdet_flops(ExactLogdet(), size) ==
+        doctest::Approx((6 + 3 * 43) * pass + 2 * 3 * 5 * 256 * 43 * 43 + 43 * 43 * 43));
 }
