@@ -150,6 +150,8 @@ LogdetTerm logdet_term(const LogdetEstimator& estimator, const RecordedGradient&
 
 namespace {
 
+constexpr std::int64_t kFewestAssembled = 5;  // see engine/hessian.cpp
+
 // Multiply-adds per row of a forward pass of an input-augmented potential.
 double multiply_adds(const PotentialSize& size) {
   const auto d = static_cast<double>(size.dim), h = static_cast<double>(size.units);
@@ -168,15 +170,16 @@ double logdet_flops(const CgLogdet& estimator, const PotentialSize& size, double
 
 double logdet_flops(const ExactLogdet&, const PotentialSize& size) {
   const auto d = static_cast<double>(size.dim), passes = multiply_adds(size);
-  const double differentiated = size.dim < 5 ? 6 * d * passes : 3 * d * passes + 3 * hidden_units(size) * d * d;
+  const double differentiated =
+      size.dim < kFewestAssembled ? 6 * d * passes : 3 * d * passes + 3 * hidden_units(size) * d * d;
   return 2 * (6 * passes + differentiated) + d * d * d;
 }
 
 LogdetEstimator recommended_logdet(const PotentialSize& size, double expected_iterations) {
-  constexpr double kWorthOfNoVariance = 1.5;
+  constexpr double kWorthOfALikelihood = 1.3, kSlownessOfAssembly = 1.5;
   const CgLogdet cg;
-  const double most = kWorthOfNoVariance * logdet_flops(cg, size, expected_iterations);
-  if (logdet_flops(ExactLogdet(), size) <= most) return ExactLogdet();
+  const double exact = logdet_flops(ExactLogdet(), size) * (size.dim < kFewestAssembled ? 1 : kSlownessOfAssembly);
+  if (exact <= kWorthOfALikelihood * logdet_flops(cg, size, expected_iterations)) return ExactLogdet();
   return cg;
 }
 

@@ -23,9 +23,12 @@ namespace brenier {
 // x (W ⊙ mask)ᵀ + b. All of W is a parameter; where the mask is 0 its gradient is 0.
 struct MaskedLinear {
   Linear linear;
-  Tensor mask;  // [out, in], of 0 and 1, in the dtype of the weight; a constant
+  Tensor mask;  // [out, in], of 0 and 1; a constant, and so left as it is when parameters are cast
 
-  Tensor operator()(const Tensor& x) const { return Linear{linear.weight * mask, linear.bias}(x); }
+  Tensor operator()(const Tensor& x) const {
+    const Tensor kept = mask.dtype() == linear.weight.dtype() ? mask : cast(mask, linear.weight.dtype());
+    return Linear{linear.weight * kept, linear.bias}(x);
+  }
 
   template <class Visitor>
   void for_each_parameter(Visitor&& visit) {

@@ -1,9 +1,6 @@
 // Which estimator trains faster, in seconds rather than steps: one block of a convex potential flow on a Gaussian with
-// C ~ Wishart(I, d + 1) / (d + 1), in 2, 6, 16 and 43 dimensions, with the exact log-determinant and with the surrogate at the usual
-// tolerance. The truth is the entropy, so what is drawn is the gap that is left.
-#include <cmath>
-#include <numbers>
-
+// C ~ Wishart(I, d + 1) / (d + 1), in 2, 6, 16 and 43 dimensions, with the exact log-determinant and with the surrogate at
+// the usual tolerance. The true density is known, so what is drawn is the divergence that is left.
 #include "experiments/estimators/studies.h"
 #include "experiments/support/flow_fitting.h"
 #include "models/convex_flow.h"
@@ -16,13 +13,15 @@ using Block = ConvexFlow<AugmentedIcnn<Offset<GaussianSoftplus>, Symmetrized<Off
 
 struct Gaussian {
   Tensor factor;  // L with L Lᵀ = C
-  double entropy;
 
   Gaussian(std::uint64_t seed, std::int64_t dim) {
     const Tensor a = random_normal({seed, (std::uint64_t{1} << 60) + static_cast<std::uint64_t>(dim)}, {dim, dim + 1});
     factor = cholesky(matmul(a, transpose(a)) * (1.0 / static_cast<double>(dim + 1)));
-    entropy = sum(log(sum(factor * eye(dim), {-1}))).item() +
-              0.5 * static_cast<double>(dim) * std::log(2 * std::numbers::pi * std::numbers::e);
+  }
+  // ln N(x; 0, C) of every row.
+  Tensor log_density(const Tensor& x) const {
+    const Tensor z = transpose(triangular_solve(factor, transpose(x), Triangle::Lower));
+    return normal_log_density(z) - sum(log(sum(factor * eye(factor.dim(0)), {-1})));
   }
   Tensor draw(const RandomKey& key, std::int64_t count, DType dtype) const {
     return cast(matmul(random_normal(key, {count, factor.dim(0)}), transpose(factor)), dtype);
@@ -38,8 +37,9 @@ Curve train(Run& run, const Settings& settings, const Gaussian& source, const ch
   Block flow = Block::around(decltype(Block::potential.convex)::random(start, dim, settings.time_units, 3, run.dtype()),
                              run.dtype());
   flow.initialize_from(slice(data, 0, 0, 1024));
+  const Tensor truth = source.log_density(fresh);
   const auto gap = [&](const Block& now) {
-    return mean_nll(log_density_in_pieces(run, cast_parameters(now, DType::Float64), fresh)).value - source.entropy;
+    return mean_nll(log_density_in_pieces(run, cast_parameters(now, DType::Float64), fresh) - truth).value;
   };
   Curve curve{str(name, ", d = ", dim)};
   const FlowWatcher<Block> watch = [&](std::int64_t made, const Block& now) {
@@ -68,7 +68,7 @@ void study_time(Run& run, const Settings& settings) {
     const Gaussian source(run.seed(), dim);
     LinePlot plot{.name = str("time_", dim), .title = str("Loss against time, ", dim, " dimensions")};
     plot.x_label = "seconds of training";
-    plot.y_label = "-ln p above the entropy (nats)";
+    plot.y_label = "divergence from the truth (nats)";
     plot.x_scale = plot.y_scale = Scale::Log;
     plot.curves = {train(run, settings, source, "exact", ExactLogdet()),
                    train(run, settings, source, "surrogate", CgLogdet())};

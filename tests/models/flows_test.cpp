@@ -167,6 +167,16 @@ TEST_CASE_TEMPLATE("a row that is not finite leaves the others alone", M, BRENIE
                  rounding_tolerance(DType::Float64, 100, 16)) == "");
 }
 
+TEST_CASE_TEMPLATE("a flow whose parameters are cast computes in their precision", M, BRENIER_FLOWS) {
+  const auto flow = M::make(DType::Float32, 3);
+  const auto wide = cast_parameters(flow, DType::Float64);
+  const Tensor x = random_normal({36, 0}, {20, 3}, DType::Float32);
+  const Transformed z = flow.forward(x), exact = wide.forward(cast(x, DType::Float64));
+  CHECK(exact.value.dtype() == DType::Float64);
+  CHECK(mismatch(cast(z.value, DType::Float64), exact.value, rounding_tolerance(DType::Float32, 20, 60)) == "");
+  CHECK(mismatch(cast(z.logdet, DType::Float64), exact.logdet, rounding_tolerance(DType::Float32, 20, 60)) == "");
+}
+
 TEST_CASE("mixed stacks have the parameters of the published comparisons") {
   const auto maf = [](std::int64_t units, std::int64_t hidden) {
     return count_parameters(mixed_stack<AffineAutoregressive<Relu>>({1, 0}, 5, 2, units, hidden, DType::Float32));
