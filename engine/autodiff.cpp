@@ -12,57 +12,10 @@
 
 #include "engine/op.h"
 #include "engine/str.h"
+#include "engine/stretch.h"
 
 namespace brenier {
 namespace {
-
-// The stretch of tape between some arguments and some results.
-class Stretch {
- public:
-  Stretch(const char* query, const std::vector<Tensor>& ys, const std::vector<Tensor>& xs) {
-    if (ys.empty() || xs.empty()) throw std::invalid_argument(str("[", query, "] needs an output and an input"));
-    for (const Tensor& y : ys) require_recorded(query, y, "output");
-    for (const Tensor& x : xs) require_recorded(query, x, "input");
-    first_ = xs[0].slot();
-    last_ = ys[0].slot();
-    for (const Tensor& x : xs) first_ = std::min(first_, x.slot());
-    for (const Tensor& y : ys) last_ = std::max(last_, y.slot());
-    mark_dependent(xs);
-  }
-
-  Tape& tape() const { return *tape_; }
-  std::int32_t first() const { return first_; }
-  std::int32_t last() const { return last_; }
-  // Whether the value at a position can change with an argument.
-  bool depends(std::int32_t slot) const { return slot >= first_ && slot <= last_ && depends_[index(slot)]; }
-  std::size_t index(std::int32_t slot) const { return static_cast<std::size_t>(slot - first_); }
-  std::size_t length() const { return last_ < first_ ? 0 : static_cast<std::size_t>(last_ - first_) + 1; }
-
- private:
-  void require_recorded(const char* query, const Tensor& tensor, const char* role) {
-    if (!tensor.recorded())
-      throw std::invalid_argument(str("[", query, "] the ", role, " of shape ", tensor.shape(),
-                                      " is not recorded on a living tape; use Tape::watch() first"));
-    if (!tape_) tape_ = tensor.tape();
-    if (tape_ != tensor.tape())
-      throw std::invalid_argument(str("[", query, "] the ", role, " of shape ", tensor.shape(), " is on another tape"));
-  }
-
-  void mark_dependent(const std::vector<Tensor>& xs) {
-    depends_.assign(length(), 0);
-    for (const Tensor& x : xs)
-      if (x.slot() <= last_) depends_[index(x.slot())] = 1;
-    for (std::int32_t slot = first_; slot <= last_; ++slot) {
-      const Node& node = tape_->node(slot);
-      if (node.op->kind == OpKind::Constant) continue;
-      for (std::int32_t input : tape_->inputs(node)) depends_[index(slot)] |= depends(input) ? 1 : 0;
-    }
-  }
-
-  Tape* tape_ = nullptr;
-  std::int32_t first_ = 0, last_ = -1;
-  std::vector<char> depends_;
-};
 
 // A node taken off the tape before its rule runs: the rule appends nodes, which may move the tape's arrays.
 struct Visit {
@@ -140,14 +93,7 @@ std::vector<Tensor> vjp(const std::vector<Tensor>& ys, const std::vector<Tensor>
 std::vector<Tensor> jvp(const std::vector<Tensor>& ys, const std::vector<Tensor>& xs, const std::vector<Tensor>& ts) {
   const Stretch stretch("jvp", ys, xs);
   const Shape bundle = bundle_of("jvp", xs, ts);
-  std::vector<char> needed(stretch.length(), 0);
-  for (const Tensor& y : ys)
-    if (stretch.depends(y.slot())) needed[stretch.index(y.slot())] = 1;
-  for (std::int32_t slot = stretch.last(); slot >= stretch.first(); --slot) {
-    if (!needed[stretch.index(slot)]) continue;
-    for (std::int32_t input : stretch.tape().inputs(stretch.tape().node(slot)))
-      if (stretch.depends(input)) needed[stretch.index(input)] = 1;
-  }
+  const std::vector<char> needed = stretch.needed_for(ys);
 
   std::vector<Tensor> tangents(stretch.length());
   for (std::size_t i = 0; i < xs.size(); ++i)

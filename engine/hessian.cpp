@@ -18,6 +18,7 @@
 #include "engine/autodiff.h"
 #include "engine/op.h"
 #include "engine/str.h"
+#include "engine/stretch.h"
 
 namespace brenier {
 namespace {
@@ -32,40 +33,26 @@ struct Site {
 
 class SiteSearch {
  public:
-  SiteSearch(const Tensor& y, const Tensor& x) : tape_(*x.tape()), rows_(x.dim(0)) {
-    first_ = x.slot();
-    const auto length = static_cast<std::size_t>(y.slot() - first_ + 1);
-    depends_.assign(length, 0);
-    leads_.assign(length, 0);
-    depends_[0] = leads_.back() = 1;
-    for (std::int32_t slot = first_ + 1; slot <= y.slot(); ++slot)
-      if (tape_.node(slot).op->kind != OpKind::Constant)
-        for (std::int32_t input : tape_.inputs(tape_.node(slot))) depends_[at(slot)] |= depends(input) ? 1 : 0;
-    for (std::int32_t slot = y.slot(); slot > first_; --slot)
-      if (leads_[at(slot)])
-        for (std::int32_t input : tape_.inputs(tape_.node(slot)))
-          if (depends(input)) leads_[at(input)] = 1;
-  }
+  SiteSearch(const Tensor& y, const Tensor& x)
+      : stretch_("batch_hessian", {y}, {x}),
+        tape_(stretch_.tape()),
+        rows_(x.dim(0)),
+        needed_(stretch_.needed_for({y})) {}
 
   // Nothing if u is not of that kind.
-  std::optional<std::vector<Site>> find(std::int32_t last) {
+  std::optional<std::vector<Site>> find() const {
     std::vector<Site> sites;
-    for (std::int32_t slot = first_ + 1; slot <= last; ++slot) {
-      if (!depends(slot) || !leads_[at(slot)]) continue;
+    for (std::int32_t slot = stretch_.first() + 1; slot <= stretch_.last(); ++slot) {
+      if (!needed_[stretch_.index(slot)]) continue;
       const Op& op = *tape_.node(slot).op;
       if (!keeps_rows_first(slot, op)) return std::nullopt;
-      if (op.kind == OpKind::Linear || op.kind == OpKind::Constant) continue;
+      if (op.kind == OpKind::Linear) continue;
       if (op.kind == OpKind::Custom || !add(slot, op, sites)) return std::nullopt;
     }
     return sites;
   }
 
  private:
-  std::size_t at(std::int32_t slot) const { return static_cast<std::size_t>(slot - first_); }
-  bool depends(std::int32_t slot) const {
-    return slot >= first_ && at(slot) < depends_.size() && depends_[at(slot)] != 0;
-  }
-
   // Elements are told to which row they belong by the first axis.
   bool keeps_rows_first(std::int32_t slot, const Op& op) const {
     const Node& node = tape_.node(slot);
@@ -73,66 +60,51 @@ class SiteSearch {
     return op.code != OpCode::Permute || (node.attributes && node.attributes->axes[0] == 0);
   }
 
-  // False if more than one argument matters.
-  bool add(std::int32_t slot, const Op& op, std::vector<Site>& sites) {
+  // False if what moves two arguments is not a sum of them.
+  bool add(std::int32_t slot, const Op& op, std::vector<Site>& sites) const {
     std::vector<Tensor> arguments;
-    for (std::int32_t input : tape_.inputs(tape_.node(slot))) arguments.push_back(tape_.at(input));
-    int moving = 0;
-    std::size_t which = 0;
-    for (std::size_t i = 0; i < arguments.size(); ++i)
-      if (depends(arguments[i].slot())) {
-        ++moving;
-        which = i;
-      }
-    if (op.kind == OpKind::Bilinear) return moving == 1;
+    std::vector<std::size_t> moving;
+    for (std::int32_t input : tape_.inputs(tape_.node(slot))) {
+      if (stretch_.depends(input)) moving.push_back(arguments.size());
+      arguments.push_back(tape_.at(input));
+    }
+    if (op.kind == OpKind::Bilinear) return moving.size() == 1;
     const Tensor result = tape_.at(slot);
-    if (moving > 1) return is_sum(op, arguments, result);
-    const Tensor slope = slope_of(op, which, arguments, result);
-    if (!slope.defined() || !depends_on_stretch(slope)) return true;
-    sites.push_back({arguments[which], result, slope});
-    return true;
-  }
-
-  static Tensor slope_of(const Op& op, std::size_t which, const std::vector<Tensor>& x, const Tensor& y) {
-    const Tensor one = ones(y.shape(), y.dtype());
-    if (op.unary) return op.unary(one, x[0], y);
-    if (op.binary[which] && x.size() == 2) return op.binary[which](one, x[0], x[1], y);
-    if (x.size() == 3 && op.ternary[which]) return op.ternary[which](one, x[0], x[1], x[2], y);
-    return {};
-  }
-
-  // Whether all slopes are independent of the arguments: sums, differences, choices by constants.
-  bool is_sum(const Op& op, const std::vector<Tensor>& x, const Tensor& y) const {
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      if (!depends(x[i].slot())) continue;
-      const Tensor slope = slope_of(op, i, x, y);
-      if (slope.defined() && depends_on_stretch(slope)) return false;
+    for (const std::size_t which : moving) {
+      const Tensor slope = slope_of(op, which, arguments, result);
+      if (!changes(slope)) continue;
+      if (moving.size() > 1) return false;
+      sites.push_back({arguments[which], result, slope});
     }
     return true;
   }
 
-  // A slope that was just computed: it can only depend on x through nodes after x, or be one of them.
-  bool depends_on_stretch(const Tensor& slope) const {
-    if (!slope.recorded()) return false;
-    if (slope.slot() < static_cast<std::int32_t>(depends_.size()) + first_) return depends(slope.slot());
+  // Undefined where the derivative is zero.
+  static Tensor slope_of(const Op& op, std::size_t which, const std::vector<Tensor>& x, const Tensor& y) {
+    const Tensor one = ones(y.shape(), y.dtype());
+    if (op.unary) return op.unary(one, x[0], y);
+    if (x.size() == 2) return op.binary[which](one, x[0], x[1], y);
+    return op.ternary[which] ? op.ternary[which](one, x[0], x[1], x[2], y) : Tensor();
+  }
+
+  // Whether a slope that was just computed changes with x. It is a node of the stretch, or made of some by nodes after it.
+  bool changes(const Tensor& slope) const {
+    if (!slope.defined() || !slope.recorded()) return false;
     std::vector<std::int32_t> open{slope.slot()};
     while (!open.empty()) {
       const std::int32_t slot = open.back();
       open.pop_back();
-      if (slot < static_cast<std::int32_t>(depends_.size()) + first_) {
-        if (depends(slot)) return true;
-        continue;
-      }
-      if (tape_.node(slot).op->kind == OpKind::Constant) continue;
+      if (stretch_.depends(slot)) return true;
+      if (slot <= stretch_.last() || tape_.node(slot).op->kind == OpKind::Constant) continue;
       for (std::int32_t input : tape_.inputs(tape_.node(slot))) open.push_back(input);
     }
     return false;
   }
 
+  Stretch stretch_;
   const Tape& tape_;
   std::int64_t rows_;
-  std::int32_t first_ = 0;
-  std::vector<char> depends_, leads_;
+  std::vector<char> needed_;
 };
 
 // [d, rows, ...] -> [rows, d, elements].
@@ -173,8 +145,8 @@ Tensor batch_hessian(const Tensor& y, const Tensor& x) {
   if (y.rank() < 1 || y.size() != y.dim(0))
     throw std::invalid_argument(str("[batch_hessian] expected one value per row, got shape ", y.shape()));
   const bool rows_fit = x.rank() == 2 && x.size() > 0 && x.dim(1) >= kFewestDimensions && y.dim(0) == x.dim(0);
-  if (rows_fit && y.recorded() && x.recorded() && y.tape() == x.tape() && y.slot() > x.slot())
-    if (const auto sites = SiteSearch(y, x).find(y.slot()); sites && !sites->empty()) return assembled(y, x, *sites);
+  if (rows_fit && y.recorded() && x.recorded() && y.tape() == x.tape())
+    if (const auto sites = SiteSearch(y, x).find(); sites && !sites->empty()) return assembled(y, x, *sites);
   return batch_jacobian(grad(sum(y), x), x);
 }
 

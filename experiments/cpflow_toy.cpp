@@ -99,7 +99,7 @@ class Study {
   void report(const std::string& model, std::uint64_t seed, const F& flow, const FlowFit& fitted) {
     const F exact = cast_parameters(flow, DType::Float64);
     const Tensor fresh = density_.sample(key(kTest, seed), settings_.test_points, DType::Float64);
-    const Tensor log_densities = log_density_in_pieces(run_, exact, fresh, settings_.fit.variance);
+    const Tensor log_densities = log_density_in_pieces(run_, exact, fresh);
     const MeanNll nll = mean_nll(log_densities);
     // Point by point: the mean of ln p_true - ln p is the divergence of the two, with much less noise than the mean of
     // either has.

@@ -104,7 +104,7 @@ class FlowStepper {
   FlowTrainingOptions options_;
   LossWith loss_;
   IterationLadder ladder_;
-  std::map<std::int64_t, TrainingProgram> programs_;  // by iterations; 0: those without a limit of their own
+  std::map<std::int64_t, TrainingProgram> programs_;  // by iterations; estimators without any have one, for 1
   const TrainingProgram* last_ = nullptr;
 };
 
@@ -123,8 +123,8 @@ class FlowTrainer {
   std::int64_t steps() const { return steps_; }
   const FlowStepper& stepper() const { return stepper_; }
 
-  // Everything but the options, to be stored: training continued from there is the same, except that conjugate gradients
-  // start on the lowest rung.
+  // Everything but the options, to be stored: training continued from there is the same, except that the ladder
+  // of iterations begins anew.
   std::vector<NamedParameter> state() const {
     std::vector<NamedParameter> entries{{"steps", index_tensor({steps_})}};
     const std::vector<NamedParameter> names = parameters_of(flow_);

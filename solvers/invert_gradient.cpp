@@ -40,11 +40,11 @@ struct Residual {
 Residual residual_at(const BatchObjective::Potential& potential, const Tensor& x, const Tensor& target,
                      bool with_step) {
   Tape tape;
-  const Tensor input = tape.watch(x), gradient = grad(sum(potential(input)), input);
-  const Tensor error = (gradient - target).detached();
+  const Tensor input = tape.watch(x), value = potential(input);
+  const Tensor error = (grad(sum(value), input) - target).detached();
   Residual result{max(abs(error), {-1}, true), {}};
   if (with_step) {
-    const Tensor hessian = batch_jacobian(gradient, input).detached();
+    const Tensor hessian = batch_hessian(value, input).detached();
     result.step = -reshape(spd_solve(hessian, expand_axis(error, -1)), error.shape());
   }
   return result;

@@ -22,7 +22,6 @@ struct FlowFitOptions {
   std::int64_t batch = 128;
   double learning_rate = 5e-3;  // of Adam at the start
   double max_norm = 10;         // of the gradient
-  double variance = 1;          // of the normal density behind the flow
 };
 
 // --steps, --batch, --learning-rate, --max-norm; the defaults are what `fit` holds.
@@ -48,8 +47,7 @@ FlowFit fit_flow(Run& run, const std::string& name, F& flow, const Tensor& data,
                  const FlowFitOptions& options, std::uint64_t seed, std::int64_t watched = 0,
                  const FlowWatcher<F>& watch = {}) {
   const CosineDecay rate{options.learning_rate, 0, options.steps};
-  FlowTrainer<F> trainer(flow, estimator, data.dim(1),
-                         {.max_norm = options.max_norm, .variance = options.variance, .seed = seed});
+  FlowTrainer<F> trainer(flow, estimator, data.dim(1), {.max_norm = options.max_norm, .seed = seed});
   Minibatches batches({data}, options.batch, seed);
   const std::int64_t part = std::max<std::int64_t>(options.steps / 100, 1);
   FlowFit fit;
@@ -93,12 +91,12 @@ MeanNll mean_nll(const Tensor& log_densities);
 
 // [n], in pieces of some thousand numbers, so that memory stays small.
 template <class F>
-Tensor log_density_in_pieces(Run& run, const F& flow, const Tensor& x, double variance = 1) {
+Tensor log_density_in_pieces(Run& run, const F& flow, const Tensor& x) {
   const std::int64_t rows = std::max<std::int64_t>(4000 / x.dim(1), 1);
   std::vector<Tensor> pieces;
   for (std::int64_t row = 0; row < x.dim(0); row += rows) {
     run.poll_interrupt();
-    pieces.push_back(log_density(flow, slice(x, 0, row, std::min(row + rows, x.dim(0))), variance).detached());
+    pieces.push_back(log_density(flow, slice(x, 0, row, std::min(row + rows, x.dim(0)))).detached());
   }
   return concat(pieces, 0);
 }
