@@ -29,6 +29,11 @@ concept ConvexActivation = Activation<A> && A::is_convex;
 // Keeps a function of a convex argument convex.
 template <class A>
 concept ConvexMonotoneActivation = ConvexActivation<A> && A::is_non_decreasing;
+// Never decreases, and states its slope s'(u), which is then not negative.
+template <class A>
+concept MonotoneActivation = Activation<A> && A::is_non_decreasing && requires(const Tensor& u) {
+  { A::slope(u) } -> std::same_as<Tensor>;
+};
 // Has the closed form that a one-layer ICGN needs.
 template <class A>
 concept SquareIntegrableActivation = Activation<A> && requires(const Tensor& u) {
@@ -40,6 +45,7 @@ struct Identity {
   static constexpr bool is_convex = true, is_non_decreasing = true;
   static constexpr double value_at_zero = 0;
   Tensor operator()(const Tensor& x) const { return x; }
+  static Tensor slope(const Tensor& u) { return ones(u.shape(), u.dtype()); }
   static Tensor squared_slope_integral(const Tensor& u) { return u; }
 };
 
@@ -48,6 +54,7 @@ struct Relu {
   static constexpr bool is_convex = true, is_non_decreasing = true;
   static constexpr double value_at_zero = 0;
   Tensor operator()(const Tensor& x) const { return relu(x); }
+  static Tensor slope(const Tensor& u) { return 1.0 - less_equal(u, 0.0); }
   static Tensor squared_slope_integral(const Tensor& u) { return relu(u); }
 };
 
@@ -56,6 +63,7 @@ struct Tanh {
   static constexpr bool is_convex = false, is_non_decreasing = true;
   static constexpr double value_at_zero = 0;
   Tensor operator()(const Tensor& x) const { return tanh(x); }
+  static Tensor slope(const Tensor& u) { return 1.0 - square(tanh(u)); }
   static Tensor squared_slope_integral(const Tensor& u) {
     const Tensor t = tanh(u);
     return t - t * square(t) / 3.0;
@@ -67,6 +75,7 @@ struct Sigmoid {
   static constexpr bool is_convex = false, is_non_decreasing = true;
   static constexpr double value_at_zero = 0.5;
   Tensor operator()(const Tensor& x) const { return sigmoid(x); }
+  static Tensor slope(const Tensor& u) { return sigmoid(u) * sigmoid(-u); }
   static Tensor squared_slope_integral(const Tensor& u) {
     const Tensor s = sigmoid(u);
     return square(s) * (0.5 - s / 3.0);
@@ -78,6 +87,7 @@ struct Softplus {
   static constexpr bool is_convex = true, is_non_decreasing = true;
   static constexpr double value_at_zero = std::numbers::ln2;
   Tensor operator()(const Tensor& x) const { return softplus(x); }
+  static Tensor slope(const Tensor& u) { return sigmoid(u); }
   static Tensor squared_slope_integral(const Tensor& u) { return softplus(u) - sigmoid(u); }
 };
 

@@ -1,0 +1,21 @@
+#include "models/monotone_gradient.h"
+
+#include <cmath>
+#include <stdexcept>
+
+#include "engine/str.h"
+
+namespace brenier {
+
+GramLinear GramLinear::random(const RandomKey& key, std::int64_t dim, std::int64_t rank, DType dtype) {
+  if (dim < 1 || rank < 0)
+    throw std::invalid_argument(str("[GramLinear] there is no matrix of rank ", rank, " in ", dim, " dimensions"));
+  return {random_normal(key, {rank, dim}, dtype) * (1 / std::sqrt(static_cast<double>(dim)))};
+}
+
+Tensor ridge_jacobian(const Tensor& weight, const Tensor& slopes) {
+  const std::int64_t rows = slopes.dim(0), units = slopes.dim(1);
+  return matmul(transpose(weight) * reshape(slopes, {rows, 1, units}), weight);
+}
+
+}  // namespace brenier
