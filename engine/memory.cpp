@@ -116,8 +116,18 @@ StoragePtr allocate_storage(std::size_t bytes, const Backend& backend) {
   return StoragePtr(storage);
 }
 
+StoragePtr storage_without_memory(const Backend& backend) {
+  Storage* const storage = new Storage;
+  storage->backend = &backend;
+  return StoragePtr(storage);
+}
+
 void StoragePtr::release() {
   if (!storage_ || storage_->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (!storage_->data) {
+    delete storage_;
+    return;
+  }
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
   p.stats.current_bytes -= storage_->bytes;

@@ -31,7 +31,7 @@ struct Backend;
 struct Storage {
   std::atomic<std::int64_t> references{0};
   std::size_t bytes = 0;  // of the size class
-  void* data = nullptr;   // aligned to 64 bytes
+  void* data = nullptr;   // aligned to 64 bytes; null in a block without memory
   const Backend* backend = nullptr;
 };
 
@@ -61,5 +61,7 @@ class StoragePtr {
 
 // At least `bytes` bytes, uninitialised. Throws std::bad_alloc when the system has none.
 StoragePtr allocate_storage(std::size_t bytes, const Backend& backend);
+// A block that is nothing but itself: what stands behind values that a tape has not computed.
+StoragePtr storage_without_memory(const Backend& backend);
 
 }  // namespace brenier

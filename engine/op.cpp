@@ -99,9 +99,35 @@ Tensor Op::jvp(std::span<const Tensor> tangents, const Call& call) const {
 
 void misuse(const Op& op, const std::string& message) { throw std::invalid_argument(str("[", op.name, "] ", message)); }
 
-Tensor evaluate(const Op& op, std::span<const Tensor* const> inputs, const Attributes* attributes) {
+namespace {
+
+void require_defined(const Op& op, std::span<const Tensor* const> inputs) {
   for (const Tensor* input : inputs)
     if (!input->defined()) misuse(op, "an argument is undefined");
+}
+
+const Backend& common_backend(const Op& op, std::span<const Tensor* const> inputs) {
+  const Backend& backend = inputs.empty() ? default_backend() : inputs[0]->backend();
+  for (const Tensor* input : inputs)
+    if (&input->backend() != &backend)
+      misuse(op, str("arguments are on different devices: ", backend.name, " and ", input->backend().name,
+                     "; use Tensor::to()"));
+  return backend;
+}
+
+Kernel kernel_of(const Op& op, const Backend& backend, DType dtype) {
+  const Kernel kernel = backend.kernels[static_cast<std::size_t>(op.code)];
+  if (!kernel) misuse(op, str("the backend '", backend.name, "' has no kernel for ", dtype));
+  return kernel;
+}
+
+}  // namespace
+
+Tensor evaluate(const Op& op, std::span<const Tensor* const> inputs, const Attributes* attributes) {
+  require_defined(op, inputs);
+  for (const Tensor* input : inputs)
+    if (!input->has_value())
+      misuse(op, str("an argument of shape ", input->shape(), " has no value: it was recorded for a program"));
   const Attributes& constants = attributes ? *attributes : no_attributes;
   if (op.value) return op.value(inputs, constants);
   const OutputType type = op.type(op, inputs, constants);
@@ -109,13 +135,8 @@ Tensor evaluate(const Op& op, std::span<const Tensor* const> inputs, const Attri
     const Tensor viewed = op.view(*inputs[0], constants, type);
     if (viewed.defined()) return viewed;
   }
-  const Backend& backend = inputs.empty() ? default_backend() : inputs[0]->backend();
-  for (const Tensor* input : inputs)
-    if (&input->backend() != &backend)
-      misuse(op, str("arguments are on different devices: ", backend.name, " and ", input->backend().name,
-                     "; use Tensor::to()"));
-  const Kernel kernel = backend.kernels[static_cast<std::size_t>(op.code)];
-  if (!kernel) misuse(op, str("the backend '", backend.name, "' has no kernel for ", type.dtype));
+  const Backend& backend = common_backend(op, inputs);
+  const Kernel kernel = kernel_of(op, backend, type.dtype);
   Tensor output = Tensor::uninitialized(type.shape, type.dtype, backend);
   kernel({inputs, output, constants});
   return output;
@@ -123,12 +144,37 @@ Tensor evaluate(const Op& op, std::span<const Tensor* const> inputs, const Attri
 
 namespace {
 
-Tensor run(const Op& op, std::span<const Tensor* const> inputs, const Attributes* attributes) {
-  const Tensor value = evaluate(op, inputs, attributes);
+// Shape, dtype and layout of what evaluate() would return. A user's own operation has only its value to tell them.
+Tensor left_out(const Op& op, std::span<const Tensor* const> inputs, const Attributes* attributes, Tape& tape) {
+  require_defined(op, inputs);
+  if (op.value) {
+    std::vector<const Tensor*> values;
+    for (const Tensor* input : inputs) values.push_back(input->tape() == &tape ? &tape.value_at(input->slot()) : input);
+    return evaluate(op, values, attributes);
+  }
+  const Attributes& constants = attributes ? *attributes : no_attributes;
+  const OutputType type = op.type(op, inputs, constants);
+  const Backend& backend = common_backend(op, inputs);
+  if (op.view) {
+    const Tensor viewed = op.view(*inputs[0], constants, type);
+    if (viewed.defined()) return viewed;
+  }
+  kernel_of(op, backend, type.dtype);
+  return Tensor::without_value(type.shape, type.dtype, backend);
+}
+
+Tape* tape_of(std::span<const Tensor* const> inputs) {
   for (const Tensor* input : inputs)
-    if (Tape* const tape = input->tape())
-      return tape->record(op, inputs, attributes ? std::make_shared<const Attributes>(*attributes) : nullptr, value);
-  return value;
+    if (Tape* const tape = input->tape()) return tape;
+  return nullptr;
+}
+
+Tensor run(const Op& op, std::span<const Tensor* const> inputs, const Attributes* attributes) {
+  Tape* const tape = tape_of(inputs);
+  if (!tape) return evaluate(op, inputs, attributes);
+  const Tensor value =
+      tape->leaves_out(inputs) ? left_out(op, inputs, attributes, *tape) : evaluate(op, inputs, attributes);
+  return tape->record(op, inputs, attributes ? std::make_shared<const Attributes>(*attributes) : nullptr, value);
 }
 
 }  // namespace

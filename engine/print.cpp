@@ -12,7 +12,7 @@ namespace {
 bool is_leaf(const Node& node) { return node.op->code == OpCode::Input || node.op->code == OpCode::Constant; }
 
 std::string values_of(const Node& node, const PrintOptions& options) {
-  if (!options.values || node.value.size() > options.largest_value) return "";
+  if (!options.values || !node.value.has_value() || node.value.size() > options.largest_value) return "";
   std::string text;
   for (double value : node.value.to_vector<double>()) text += str(text.empty() ? "" : " ", value);
   return node.value.rank() == 0 ? text : "[" + text + "]";

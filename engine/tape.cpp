@@ -103,6 +103,30 @@ Tensor Tape::record(const Op& op, std::span<const Tensor* const> inputs, std::sh
   return append(std::move(node));
 }
 
+bool Tape::leaves_out(std::span<const Tensor* const> inputs) const {
+  return options_.recording_program && !options_.nan_trap &&
+         std::any_of(inputs.begin(), inputs.end(),
+                     [&](const Tensor* x) { return x->tape() == this && node(x->slot()).varies; });
+}
+
+const Tensor& Tape::value_at(std::int32_t slot) {
+  std::vector<bool> missing(static_cast<std::size_t>(slot) + 1);
+  missing[static_cast<std::size_t>(slot)] = true;
+  for (std::int32_t s = slot; s >= 0; --s) {
+    const auto at = static_cast<std::size_t>(s);
+    if (node(s).value.has_value()) missing[at] = false;
+    if (missing[at])
+      for (const std::int32_t input : inputs(node(s))) missing[static_cast<std::size_t>(input)] = true;
+  }
+  for (std::int32_t s = 0; s <= slot; ++s) {
+    if (!missing[static_cast<std::size_t>(s)]) continue;
+    std::vector<const Tensor*> arguments;
+    for (const std::int32_t input : inputs(node(s))) arguments.push_back(&node(input).value);
+    nodes_[static_cast<std::size_t>(s)].value = evaluate(*node(s).op, arguments, node(s).attributes.get());
+  }
+  return node(slot).value;
+}
+
 void Tape::require_readable(const char* query, const Tensor& x) const {
   if (!options_.recording_program || !node(x.slot()).varies) return;
   throw std::invalid_argument(str("[", query, "] a value of shape ", x.shape(), " depends on an input of the program ",

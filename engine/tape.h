@@ -38,7 +38,8 @@ struct TapeOptions {
   // pass over every value.
   bool nan_trap = false;
   // What is recorded becomes a program (engine/program/program.h) that will be run on other inputs. Reading a value
-  // that depends on a watched one (item, at, to_vector, detached, printing) then throws: it would freeze a decision.
+  // that depends on a watched one (item, at, to_vector, detached, printing) then throws: it would freeze a decision. Such
+  // values are therefore not computed either, until something inside the engine needs one; with a nan_trap they are.
   bool recording_program = false;
 };
 
@@ -94,6 +95,11 @@ class Tape {
 
   // Throws std::invalid_argument led by `[query]` if the value of x may not be read while recording a program.
   void require_readable(const char* query, const Tensor& x) const;
+
+  // Whether the result of an operation on these inputs is left out for now.
+  bool leaves_out(std::span<const Tensor* const> inputs) const;
+  // The tensor at a position, off the tape and with its value, which is computed if it was left out.
+  const Tensor& value_at(std::int32_t slot);
 
   // Appends a node. Used by apply(); throws std::invalid_argument if an input is recorded on another living tape.
   Tensor record(const Op& op, std::span<const Tensor* const> inputs, std::shared_ptr<const Attributes> attributes,

@@ -108,6 +108,11 @@ Tensor Tensor::uninitialized(const Shape& shape, DType dtype, const Backend& bac
   return result;
 }
 
+Tensor Tensor::without_value(const Shape& shape, DType dtype, const Backend& backend) {
+  require_lengths(shape);
+  return over(storage_without_memory(backend), shape, contiguous_strides(shape), 0, dtype);
+}
+
 Tensor Tensor::over(StoragePtr storage, const Shape& shape, const Strides& strides, std::int64_t offset, DType dtype) {
   Tensor result;
   result.storage_ = std::move(storage);
@@ -210,6 +215,9 @@ Tensor Tensor::detached() const {
 
 void Tensor::require_readable(const char* query) const {
   if (Tape* const owner = tape()) owner->require_readable(query, *this);
+  if (defined() && !has_value())
+    throw std::invalid_argument(str("[", query, "] a tensor of shape ", shape_,
+                                    " has no value: it was recorded for a program, which computes it when it is run"));
 }
 
 Tensor tensor(double value, DType dtype) {

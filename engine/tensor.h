@@ -56,10 +56,14 @@ class Tensor {
   // A new uninitialised row-major tensor. For kernels and readers; users start from the functions below.
   static Tensor uninitialized(const Shape& shape, DType dtype, const Backend& backend);
 
+  // One of which only shape and dtype are known: what a tape leaves out while it records a program.
+  static Tensor without_value(const Shape& shape, DType dtype, const Backend& backend);
+
   // A tensor over memory that somebody else manages, for programs and their arenas.
   static Tensor over(StoragePtr storage, const Shape& shape, const Strides& strides, std::int64_t offset, DType dtype);
 
   bool defined() const { return static_cast<bool>(storage_); }
+  bool has_value() const { return storage_ && storage_->data; }
   const Shape& shape() const { return shape_; }
   int rank() const { return shape_.rank(); }
   // The length of one axis; negative axes count from the end. Throws std::invalid_argument if there is no such axis.

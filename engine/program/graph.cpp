@@ -45,14 +45,8 @@ const Attributes& attributes_of(const Graph::Node& node) {
 
 Tensor viewed(const Graph::Node& node, const Graph::Node& argument, const Strides& strides, std::int64_t offset) {
   if (!node.op || !node.op->view) return {};
-  // Never destroyed: its count of references starts at one.
-  static Storage* const nowhere = [] {
-    Storage* const storage = new Storage;
-    storage->references = 1;
-    storage->backend = &cpu_backend();
-    return storage;
-  }();
-  const Tensor x = Tensor::over(StoragePtr(nowhere), argument.shape, strides, offset, argument.dtype);
+  const StoragePtr nowhere = storage_without_memory(cpu_backend());
+  const Tensor x = Tensor::over(nowhere, argument.shape, strides, offset, argument.dtype);
   return node.op->view(x, attributes_of(node), {node.shape, node.dtype});
 }
 

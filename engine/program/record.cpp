@@ -32,7 +32,7 @@ Tape& common_tape(const std::vector<Tensor>& inputs, const std::vector<Tensor>& 
 
 class Cut {
  public:
-  Cut(const Tape& tape, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs)
+  Cut(Tape& tape, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs)
       : tape_(tape), depends_(at(tape.size())), needed_(at(tape.size())), id_(at(tape.size()), -1) {
     for (const Tensor& x : inputs) add_input(x);
     mark(outputs);
@@ -77,7 +77,7 @@ class Cut {
     NodeId& id = id_[at(slot)];
     if (id < 0) {
       id = add_node(slot, nullptr);
-      graph_[id].value = tape_.node(slot).value;
+      graph_[id].value = tape_.value_at(slot);
     }
     return id;
   }
@@ -89,7 +89,7 @@ class Cut {
     graph_[id_[at(slot)]].inputs = std::move(inputs);
   }
 
-  const Tape& tape_;
+  Tape& tape_;
   std::vector<bool> depends_, needed_;
   std::vector<NodeId> id_;  // the graph's node for a position of the tape, or -1
   Graph graph_;
@@ -98,7 +98,7 @@ class Cut {
 }  // namespace
 
 Graph record(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) {
-  const Tape& tape = common_tape(inputs, outputs);
+  Tape& tape = common_tape(inputs, outputs);
   return Cut(tape, inputs, outputs).take();
 }
 

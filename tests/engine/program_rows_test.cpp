@@ -30,7 +30,7 @@ Step training_step(std::int64_t rows, std::int64_t tile_rows) {
   Sampler sampler(7);
   const SmallIcnn icnn = make_small_icnn(3, 8, sampler);
   Step step;
-  Tape tape({.recording_program = true});
+  Tape tape;
   step.inputs = {sampler.uniform({rows, 3}), sampler.uniform({rows, 3})};
   for (const NamedParameter& parameter : parameters_of(icnn)) step.inputs.push_back(parameter.value);
   const Tensor points = tape.watch(step.inputs[0]), targets = tape.watch(step.inputs[1]);
