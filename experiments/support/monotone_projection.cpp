@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <stdexcept>
 #include <vector>
@@ -50,7 +51,8 @@ class Hildreth {
     for (std::size_t i = 0; i < f_.size(); ++i) squares += (f_[i] - field_[i]) * (f_[i] - field_[i]);
     for (const Constraint& c : working_) linear += c.multiplier * slope(field_, c);
     const double points = static_cast<double>(n_ * n_);
-    MonotoneProjection projection{.floor = std::max(0.0, (-squares - 2 * linear) / points), .attained = squares / points};
+    MonotoneProjection projection{.floor = std::max(0.0, (-squares - 2 * linear) / points),
+                                  .attained = squares / points};
     for_each_pair([&](const Constraint& c) {
       projection.worst_violation = std::min(projection.worst_violation, slope(f_, c) / (c.p * c.p + c.q * c.q));
     });
@@ -113,7 +115,8 @@ class Hildreth {
 MonotoneProjection project_on_monotone(const Tensor& field, const ProjectionOptions& options) {
   const auto n = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(field.size()) / 2)));
   if (field.shape() != Shape{n * n, 2})
-    throw std::invalid_argument(str("[project_on_monotone] needs values [n * n, 2] on a square grid, got ", field.shape()));
+    throw std::invalid_argument(
+        str("[project_on_monotone] needs values [n * n, 2] on a square grid, got ", field.shape()));
   Hildreth hildreth(field.to_vector<double>(), n, options);
   hildreth.run();
   return hildreth.result();

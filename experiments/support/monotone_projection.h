@@ -25,7 +25,7 @@ struct ProjectionOptions {
 };
 
 struct MonotoneProjection {
-  Tensor values;               // F, [n², 2]
+  Tensor values{};             // F, [n², 2]
   double floor = 0;            // no monotone map has a smaller mean of |F_i - g_i|²
   double attained = 0;         // the mean of |F_i - g_i|² for this F: equal to the floor at convergence
   double worst_violation = 0;  // the most negative ⟨F_j - F_i, x_j - x_i⟩ / |x_j - x_i|² that is left, in grid steps
