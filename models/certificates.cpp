@@ -37,12 +37,18 @@ double rounding_tolerance(DType dtype) {
          (dtype == DType::Float32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon());
 }
 
-// Pairs of rows whose inner product is negative by more than a fraction `tolerance` of what it could be. NaN counts.
-std::int64_t count_violations(const Tensor& steps, const Tensor& differences, double tolerance) {
-  const auto inner = sum(steps * differences, {-1}).to_vector<double>();
-  const auto bound = sqrt(sum(square(steps), {-1}) * sum(square(differences), {-1})).to_vector<double>();
+Tensor row_norms(const Tensor& x) { return sqrt(sum(square(x), {-1})); }
+
+// Violations ⟨N(a) - N(b), a - b⟩ < 0 in a random pairing of the points. What rounding of N(a) and N(b) can do is not counted,
+// so the scale is that of the values, not of their difference. NaN counts.
+std::int64_t violations_in_pairs(const Tensor& x, const Tensor& values, const RandomKey& pairing, double tolerance) {
+  const Tensor partner = random_permutation(pairing, x.dim(0));
+  const Tensor points = x.detached(), images = values.detached();
+  const Tensor others = gather(images, partner), steps = points - gather(points, partner);
+  const auto inner = sum(steps * (images - others), {-1}).to_vector<double>();
+  const auto scale = (row_norms(steps) * (row_norms(images) + row_norms(others))).to_vector<double>();
   std::int64_t violations = 0;
-  for (std::size_t i = 0; i < inner.size(); ++i) violations += !(inner[i] >= -tolerance * bound[i]);
+  for (std::size_t i = 0; i < inner.size(); ++i) violations += !(inner[i] >= -tolerance * scale[i]);
   return violations;
 }
 
@@ -50,13 +56,6 @@ void require_points(const Tensor& x, const Tensor& values) {
   if (x.rank() != 2 || x.dim(0) == 0 || x.shape() != values.shape())
     throw std::invalid_argument(str("[certify] needs a map [batch, d] -> [batch, d] and at least one point, got ",
                                     x.shape(), " -> ", values.shape()));
-}
-
-// Violations in a random pairing of the points.
-std::int64_t violations_in_pairs(const Tensor& x, const Tensor& values, const RandomKey& pairing, double tolerance) {
-  const Tensor partner = random_permutation(pairing, x.dim(0));
-  const Tensor points = x.detached(), images = values.detached();
-  return count_violations(points - gather(points, partner), images - gather(images, partner), tolerance);
 }
 
 std::string verdict_on(bool accepted, const char* number, double value, const auto& certificate) {
