@@ -38,7 +38,8 @@ class Study {
     const Interval midpoints{margin, 1 - margin};
     points_ = grid_points(midpoints, midpoints, settings.training_grid, run.dtype());
     grid_ = grid_points({0, 1}, {0, 1}, kEvaluationGrid);
-    maps_ = {.name = str(field.name, "_errors"), .title = str("Error of the fitted maps: ", field.name)};
+    maps_ = {.name = str(field.name, "_errors"),
+             .title = str("Error of the fitted maps on the field ", field.name, " (model, parameters)")};
     maps_.color_label = "|N - field| (1)";
     maps_.color_scale = Scale::Log;
   }
@@ -108,7 +109,7 @@ class Study {
                      {"seeds", static_cast<std::int64_t>(verdicts.size())},
                      {"seconds", seconds}});
     run_.print(str(field_.name, ", ", name, ": ", certificate.message()));
-    maps_.panels.push_back({str(name, ", ", parameters), middle.errors.error_norms});
+    if (name != kWide) maps_.panels.push_back({str(name, ", ", parameters), middle.errors.error_norms});
   }
 
   Run& run_;
