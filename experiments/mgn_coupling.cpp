@@ -33,7 +33,7 @@ struct Settings {
   ModelChoice model = ModelChoice::All;
   std::int64_t seeds = 5, validation_points = 1000, repetitions = 20;
   std::int64_t units = 0, depth = 0;  // 0: chosen for the target, see Target
-  TransportFitOptions fit{.steps = 4000, .batch = 256, .learning_rate = 2e-2, .blur = 0.1};
+  TransportFitOptions fit{.steps = 4000, .batch = 256, .learning_rate = 2e-2, .blur = 0.1, .validations = 20};
 };
 
 constexpr std::int64_t kScored = 1000;  // points in one score of the report
@@ -241,7 +241,7 @@ class Study {
       return cast(draw(stream, {seed_of(run_, i, stream), 0}, settings_.validation_points), run_.dtype());
     };
     return [x = sample(kValidationSource), y = sample(kValidationTarget)](const Map& map) {
-      return sinkhorn_divergence(map(x), y, {.blur = 0.05}).item();
+      return sinkhorn_divergence(map(x), y, judging_sinkhorn()).item();
     };
   }
 
