@@ -8,17 +8,16 @@
 //
 // Next on the walk: experiments/support/transport_fitting.h, models/mgn.h, models/gradnet.h.
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 #include <string>
 #include <vector>
 
+#include "experiments/coupling/fitted_start.h"
+#include "experiments/coupling/scores.h"
+#include "experiments/coupling/targets.h"
 #include "experiments/support/transport_fitting.h"
 #include "models/certificates.h"
 #include "models/gradnet.h"
 #include "models/mgn.h"
-#include "solvers/gaussian_transport.h"
-#include "solvers/wasserstein.h"
 
 using namespace brenier;
 using namespace brenier::experiments;
@@ -32,66 +31,10 @@ struct Settings {
   TargetChoice target = TargetChoice::All;
   ModelChoice model = ModelChoice::All;
   std::int64_t seeds = 5, validation_points = 1000, repetitions = 20;
-  std::int64_t units = 0, depth = 0;  // 0: chosen for the target, see Target
-  TransportFitOptions fit{.steps = 4000, .batch = 256, .learning_rate = 2e-2, .blur = 0.1, .validations = 20};
+  std::int64_t units = 0, depth = 0;  // 0: those of the report
+  TransportFitOptions fit{
+      .steps = 3000, .batch = 256, .learning_rate = 2e-2, .blur = 1, .scaling = 0.7, .validations = 20};
 };
-
-constexpr std::int64_t kScored = 1000;  // points in one score of the report
-
-struct Target {
-  const char* name;
-  std::int64_t units, depth;  // as in the report; depth: layers or modules
-  double paper_cascade, paper_modular;
-  std::function<Tensor(const RandomKey& key, std::int64_t count)> draw;
-  Interval window_x, window_y;  // of pictures
-  bool is_gaussian;
-};
-
-Tensor source_mean() { return tensor({-6.0, 4.0}); }
-Tensor gaussian_mean() { return tensor({2.0, -3.0}); }
-Tensor gaussian_covariance() { return tensor({{1.0, 0.5}, {0.5, 1.0}}); }
-
-Tensor draw_source(const RandomKey& key, std::int64_t count) { return random_normal(key, {count, 2}) + source_mean(); }
-Tensor draw_gaussian(const RandomKey& key, std::int64_t count) {
-  return matmul(random_normal(key, {count, 2}), transpose(cholesky(gaussian_covariance()))) + gaussian_mean();
-}
-Tensor draw_banana(const RandomKey& key, std::int64_t count) {
-  constexpr double kAngle = std::numbers::pi / 5;
-  const Tensor z = random_normal(key, {count, 2}), x = slice(z, 1, 0, 1), y = slice(z, 1, 1, 2);
-  const Tensor rotation = tensor({{std::cos(kAngle), -std::sin(kAngle)}, {std::sin(kAngle), std::cos(kAngle)}});
-  return matmul(concat({x, y + square(x) - 0.5}, 1), transpose(rotation));
-}
-
-std::vector<Target> targets_of(TargetChoice choice) {
-  const Target gaussian{"gaussian", 8, 3, 0.12, 0.09, draw_gaussian, {-2, 6}, {-7, 1}, true};
-  const Target banana{"banana", 16, 6, 0.19, 0.17, draw_banana, {-6, 4}, {-3, 7}, false};
-  if (choice == TargetChoice::Gaussian) return {gaussian};
-  if (choice == TargetChoice::Banana) return {banana};
-  return {gaussian, banana};
-}
-
-// x -> N(x - c). For all networks here this is the same network with other biases and another offset, b - W c and
-// a - VᵀV c; it starts in the middle of the source, and its steps do not mix slopes with shifts.
-template <HasParameters Network>
-struct Centred {
-  Network network;
-  Tensor centre;  // c [d], constant
-
-  Tensor operator()(const Tensor& x) const { return network(x - centre); }
-
-  template <class Visitor>
-  void for_each_parameter(Visitor&& visit) {
-    network.for_each_parameter(visit);
-  }
-};
-
-// Starts at the means of two batches: c = mean of x, and the offset such that the images have the mean of y.
-template <HasParameters Network>
-Centred<Network> centred(const Network& network, const Tensor& x, const Tensor& y) {
-  Centred<Network> start{network, mean(x, {0})};
-  start.network.offset = start.network.offset + mean(y, {0}) - mean(start(x), {0});
-  return start;
-}
 
 // Streams of random numbers: one seed for each, so that no point is drawn for two purposes.
 enum Stream : std::uint64_t {
@@ -107,66 +50,11 @@ std::uint64_t seed_of(const Run& run, std::int64_t i, Stream stream) {
   return 8 * (run.seed() + static_cast<std::uint64_t>(i)) + stream;
 }
 
-// The report's score: the mean over the coordinates of W_1 between the marginals.
-double marginal_w1(const Tensor& x, const Tensor& y) { return mean(wasserstein_1d(transpose(x), transpose(y))).item(); }
-
-// With the smoothing of the report, and a schedule slow enough for three digits.
-SinkhornOptions judging_sinkhorn() { return {.blur = 0.05, .scaling = 0.8}; }
-
-struct Scores {
-  std::vector<double> marginal_w1{}, w2{}, sinkhorn{};  // of each repetition, 1000 points on either side
-};
-
-// images(r) and targets(r): [1000, 2] of repetition r. The exact W_2 and the divergence take longer and are taken of a
-// few repetitions.
-Scores scores_of(Run& run, std::int64_t repetitions, const std::function<Tensor(std::int64_t)>& images,
-                 const std::function<Tensor(std::int64_t)>& targets) {
-  constexpr std::int64_t kCostly = 3;
-  Scores scores;
-  for (std::int64_t r = 0; r < repetitions; ++r) {
-    run.poll_interrupt();
-    const Tensor x = images(r), y = targets(r);
-    scores.marginal_w1.push_back(marginal_w1(x, y));
-    if (r >= kCostly) continue;
-    scores.w2.push_back(wasserstein_exact(x, y));
-    scores.sinkhorn.push_back(sinkhorn_divergence(x, y, judging_sinkhorn()).item());
-  }
-  return scores;
-}
-
-double mean_of(const std::vector<double>& values) { return mean(tensor(values, {std::ssize(values)})).item(); }
-double deviation_of(const std::vector<double>& values) {
-  return std::sqrt(variance(tensor(values, {std::ssize(values)})).item());
-}
-
-void add_scores(Row& row, const Scores& scores) {
-  row.set("marginal_w1", mean_of(scores.marginal_w1));
-  row.set("marginal_w1_deviation", deviation_of(scores.marginal_w1));
-  row.set("w2", mean_of(scores.w2));
-  row.set("sinkhorn", mean_of(scores.sinkhorn));
-}
-
-// The medians of all numbers.
-Row median_of(const std::vector<Row>& rows) {
-  Row result = rows.front();
-  for (const Field& field : rows.front()) {
-    if (!field.value.is_number()) continue;
-    std::vector<double> values;
-    for (const Row& row : rows) values.push_back(row.find(field.key)->as_double());
-    result.set(field.key, median(values));
-  }
-  bool certified = true;
-  for (const Row& row : rows) certified = certified && *row.find("certified")->as_bool();
-  result.set("certified", certified);
-  result.set("parameters", *rows.front().find("parameters"));
-  result.set("seed", "median");
-  return result;
-}
-
 // All models on one target.
 class Study {
  public:
-  Study(Run& run, const Settings& settings, const Target& target) : run_(run), settings_(settings), target_(target) {
+  Study(Run& run, const Settings& settings, const CouplingTarget& target)
+      : run_(run), settings_(settings), target_(target) {
     if (settings.units > 0) target_.units = settings.units;
     if (settings.depth > 0) target_.depth = settings.depth;
     maps_ = {.name = str(target.name, "_maps"),
@@ -178,7 +66,7 @@ class Study {
     curves_.x_label = "step";
     curves_.y_label = "Sinkhorn divergence, median and range of the seeds";
     curves_.y_scale = Scale::Log;
-    const Tensor to_target = mean(points(0, kTestTarget), {0}) - source_mean();
+    const Tensor to_target = mean(points(0, kTestTarget), {0}) - coupling_source_mean();
     maps_.panels.push_back(
         {.title = "source, moved", .lines = grid() + to_target, .points = points(0, kTestSource) + to_target});
     maps_.panels.push_back({.title = "target", .points = points(0, kTestTarget)});
@@ -189,7 +77,7 @@ class Study {
     const auto first = [&](std::int64_t r) { return points(2 * r, kTestTarget); };
     const auto second = [&](std::int64_t r) { return points(2 * r + 1, kTestTarget); };
     Row row{{"target", target_.name}, {"model", "floor"}, {"seed", nullptr}, {"parameters", nullptr}};
-    add_scores(row, scores_of(run_, settings_.repetitions, first, second));
+    add_scores(row, run_, settings_.repetitions, first, second);
     run_.add_result(row);
   }
 
@@ -201,7 +89,7 @@ class Study {
     for (std::int64_t i = 0; i < settings_.seeds; ++i) {
       auto network = make(RandomKey(seed_of(run_, i, kStart), 0), target_.units, target_.depth, run_.dtype());
       const auto source = draws(i, kSource), target = draws(i, kTarget);
-      auto map = centred(network, source(0), target(0));
+      auto map = fitted_start(network, source(0), target(0));
       const TransportFit fitted = fit_transport(run_, str(target_.name, "/", model, "/seed", i), map, source, target,
                                                 settings_.fit, validation(map, i));
       rows.push_back(judge(model, i, map, fitted.seconds));
@@ -209,7 +97,7 @@ class Study {
       run_.add_result(rows.back());
       scores.push_back(fitted.scores);
     }
-    if (settings_.seeds > 1) run_.add_result(median_of(rows));
+    if (settings_.seeds > 1) run_.add_result(median_of_seeds(rows));
     add_curve(model, scores);
   }
 
@@ -222,11 +110,11 @@ class Study {
   static Tensor grid() { return grid_lines({-8.5, -3.5}, {1.5, 6.5}, 11, 61); }
   Tensor draw(Stream stream, const RandomKey& key, std::int64_t count) const {
     const bool of_source = stream == kSource || stream == kValidationSource || stream == kTestSource;
-    return of_source ? draw_source(key, count) : target_.draw(key, count);
+    return of_source ? coupling_source(key, count) : target_.draw(key, count);
   }
   // The test points number r: the same for all models and seeds.
   Tensor points(std::int64_t r, Stream stream) const {
-    return draw(stream, {seed_of(run_, 0, stream), static_cast<std::uint64_t>(r)}, kScored);
+    return draw(stream, {seed_of(run_, 0, stream), static_cast<std::uint64_t>(r)}, kScoredPoints);
   }
   BatchOfStep draws(std::int64_t i, Stream stream) const {
     const auto at = [this, stream](const RandomKey& key) {
@@ -241,7 +129,7 @@ class Study {
       return cast(draw(stream, {seed_of(run_, i, stream), 0}, settings_.validation_points), run_.dtype());
     };
     return [x = sample(kValidationSource), y = sample(kValidationTarget)](const Map& map) {
-      return sinkhorn_divergence(map(x), y, judging_sinkhorn()).item();
+      return judged_sinkhorn(map(x), y);
     };
   }
 
@@ -251,7 +139,7 @@ class Study {
     const auto images = [&](std::int64_t r) { return map(points(r, kTestSource)); };
     const auto targets = [&](std::int64_t r) { return points(r, kTestTarget); };
     Row row{{"target", target_.name}, {"model", model}, {"seed", i}, {"parameters", count_parameters(map)}};
-    add_scores(row, scores_of(run_, settings_.repetitions, images, targets));
+    add_scores(row, run_, settings_.repetitions, images, targets);
     const Tensor x = draw(kTestSource, {seed_of(run_, 0, kTestSource), 1 << 20}, 10'000);
     row.set("l2_uvp", uvp(map, x));
     const Certificate certificate = certify(map, x);
@@ -270,8 +158,7 @@ class Study {
   template <class Map>
   Value uvp(const Map& map, const Tensor& x) const {
     if (!target_.is_gaussian) return nullptr;
-    const AffineMap optimal = bures_map(source_mean(), eye(2), gaussian_mean(), gaussian_covariance());
-    return l2_uvp(map(x), optimal(x), 2).item();
+    return l2_uvp(map(x), optimal_gaussian_map()(x), 2).item();
   }
 
   void add_curve(const std::string& model, const std::vector<std::vector<double>>& scores) {
@@ -291,12 +178,12 @@ class Study {
 
   Run& run_;
   const Settings& settings_;
-  Target target_;
+  CouplingTarget target_;
   Panels maps_;
   LinePlot curves_;
 };
 
-void run_study(Run& run, const Settings& settings, const Target& target) {
+void run_study(Run& run, const Settings& settings, const CouplingTarget& target) {
   Study study(run, settings, target);
   study.report_floor();
   const auto wants = [&](ModelChoice model) { return settings.model == ModelChoice::All || settings.model == model; };
@@ -385,10 +272,12 @@ int main(int argc, char** argv) {
                    "monotonicity_violations", "certified", "paper", "seconds"}},
       [&](OptionTable& options) { add_options(options, settings); },
       [&](Run& run) {
-        const std::vector<Target> targets = targets_of(settings.target);
+        std::vector<CouplingTarget> targets;
+        if (settings.target != TargetChoice::Banana) targets.push_back(gaussian_target());
+        if (settings.target != TargetChoice::Gaussian) targets.push_back(banana_target());
         run.plan_stages(static_cast<int>(std::ssize(targets) * settings.seeds) *
                         (settings.model == ModelChoice::All ? 5 : 1));
-        for (const Target& target : targets) {
+        for (const CouplingTarget& target : targets) {
           run.add_paper({{"target", target.name}, {"model", "C-MGN"}, {"marginal_w1", target.paper_cascade}});
           run.add_paper({{"target", target.name}, {"model", "M-MGN"}, {"marginal_w1", target.paper_modular}});
           run_study(run, settings, target);
