@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "experiments/coupling/fitted_start.h"
-#include "experiments/coupling/scores.h"
-#include "experiments/coupling/targets.h"
+#include "experiments/support/coupling_scores.h"
+#include "experiments/support/coupling_targets.h"
+#include "experiments/support/fitted_start.h"
 #include "experiments/support/transport_fitting.h"
 #include "models/certificates.h"
 #include "models/gradnet.h"
@@ -30,7 +30,7 @@ enum class ModelChoice { All, CMgn, MMgn, CGradNet, MGradNet, SignFree };
 struct Settings {
   TargetChoice target = TargetChoice::All;
   ModelChoice model = ModelChoice::All;
-  std::int64_t seeds = 5, validation_points = 1000, repetitions = 20;
+  std::int64_t seeds = 5, validation_points = 2000, repetitions = 20;
   std::int64_t units = 0, depth = 0;  // 0: those of the report
   TransportFitOptions fit{
       .steps = 3000, .batch = 256, .learning_rate = 2e-2, .blur = 1, .scaling = 0.7, .validations = 20};
@@ -57,19 +57,17 @@ class Study {
       : run_(run), settings_(settings), target_(target) {
     if (settings.units > 0) target_.units = settings.units;
     if (settings.depth > 0) target_.depth = settings.depth;
-    maps_ = {.name = str(target.name, "_maps"),
-             .title = str("From N((-6, 4), I) to the ", target.name, ": held-out points, first seed"),
-             .x = target.window_x,
-             .y = target.window_y,
-             .columns = 4};
-    curves_ = {.name = str(target.name, "_training"), .title = str("Validation while training: ", target.name)};
+    points_ = panels("points", "held-out points");
+    grids_ = panels("grids", "what becomes of a grid");
+    curves_ = {.name = str(target.name, "_training"),
+               .title = str("Target ", target.name, ": validation while training, median and range of the seeds")};
     curves_.x_label = "step";
-    curves_.y_label = "Sinkhorn divergence, median and range of the seeds";
+    curves_.y_label = "Sinkhorn divergence (1)";
     curves_.y_scale = Scale::Log;
     const Tensor to_target = mean(points(0, kTestTarget), {0}) - coupling_source_mean();
-    maps_.panels.push_back(
-        {.title = "source, moved", .lines = grid() + to_target, .points = points(0, kTestSource) + to_target});
-    maps_.panels.push_back({.title = "target", .points = points(0, kTestTarget)});
+    points_.panels.push_back({.title = "source, moved", .points = points(0, kTestSource) + to_target});
+    points_.panels.push_back({.title = "target", .points = points(0, kTestTarget)});
+    grids_.panels.push_back({.title = "source, moved", .lines = grid() + to_target});
   }
 
   // What two samples of the target itself score.
@@ -102,11 +100,19 @@ class Study {
   }
 
   void finish() {
-    run_.draw(maps_);
+    run_.draw(points_);
+    run_.draw(grids_);
     run_.draw(curves_);
   }
 
  private:
+  Panels panels(const char* what, const char* title) const {
+    return {.name = str(target_.name, "_", what),
+            .title = str("From N((-6, 4), I) to the target ", target_.name, ": ", title, ", first seed"),
+            .x = target_.window_x,
+            .y = target_.window_y,
+            .columns = 4};
+  }
   static Tensor grid() { return grid_lines({-8.5, -3.5}, {1.5, 6.5}, 11, 61); }
   Tensor draw(Stream stream, const RandomKey& key, std::int64_t count) const {
     const bool of_source = stream == kSource || stream == kValidationSource || stream == kTestSource;
@@ -149,7 +155,8 @@ class Study {
     row.set("seconds", seconds);
     if (i == 0) {
       const Tensor warped = reshape(map(reshape(grid(), {-1, 2})), grid().shape());
-      maps_.panels.push_back({.title = model, .lines = warped, .points = images(0)});
+      points_.panels.push_back({.title = model, .points = images(0)});
+      grids_.panels.push_back({.title = model, .lines = warped});
     }
     return row;
   }
@@ -179,7 +186,7 @@ class Study {
   Run& run_;
   const Settings& settings_;
   CouplingTarget target_;
-  Panels maps_;
+  Panels points_, grids_;
   LinePlot curves_;
 };
 

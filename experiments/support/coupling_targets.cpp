@@ -1,4 +1,4 @@
-#include "experiments/coupling/targets.h"
+#include "experiments/support/coupling_targets.h"
 
 #include <cmath>
 #include <numbers>

@@ -1,4 +1,4 @@
-#include "experiments/coupling/scores.h"
+#include "experiments/support/coupling_scores.h"
 
 #include <cmath>
 
