@@ -100,7 +100,7 @@ benches() { "$build/bench/cuda_bench" --out "$scratch/bench.jsonl"; }
 
 against_torch() {
   if ! "$python" -c 'import torch' 2>/dev/null; then
-    echo "PyTorch is not installed: python3 -m venv build/peers && build/peers/bin/pip install torch"
+    echo "PyTorch is not installed: python3 -m venv build/peers && build/peers/bin/pip install torch geomloss"
     return $skipped
   fi
   python3 bench/compare.py --device cuda --rounds 3 --brenier "$build/bench/brenier_worker" \

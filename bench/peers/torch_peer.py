@@ -10,6 +10,7 @@ usage: torch_peer.py [--threads N] [--device cpu|cuda] [--compile [--graphs]] [-
 """
 
 import logging
+import math
 import sys
 import warnings
 
@@ -19,7 +20,7 @@ import torch.nn.functional as F
 import torch_models as models
 import worker
 from torch_setup import COMPILE, DEVICE, GRAPHS, PUBLISHED, arrays, compiled, load, tensor
-from torch_solvers import inversion, matrices, sinkhorn
+from torch_solvers import divergence, inversion, matrices, sinkhorn
 from worker import Skip
 
 
@@ -169,6 +170,21 @@ def transport():
     return train(shapes, worker.TRANSPORT_RATE, loss)
 
 
+def coupling(size):
+    """A step by the Sinkhorn divergence; torch.compile differentiates inside, so it gets the formula in one piece."""
+    batch, dim, units, layers, rank = worker.COUPLINGS[size]
+    x, y = tensor(worker.POINTS, (batch, dim), 1.7), tensor(worker.TARGET, (batch, dim), 1.0)
+    sinkhorn_loss = divergence(
+        worker.COUPLING_BLUR[size], worker.COUPLING_SCALING, worker.COUPLING_DIAMETER * math.sqrt(dim)
+    )
+
+    def loss(p):
+        w, *biases, v, last = p
+        return sinkhorn_loss(models.cascaded([w, v, *biases, last], x), y)
+
+    return train(worker.coupling_shapes(dim, units, layers, rank), worker.COUPLING_RATE, loss)
+
+
 def gradient_network(integral):
     sizes = worker.NETWORK
     x = tensor(worker.POINTS, (sizes["batch"], sizes["dim"]), 1.7)
@@ -239,6 +255,8 @@ def prepare(name):
         return *inversion(*rest), 1
     if group == "d":
         return *transport(), 1
+    if group in worker.COUPLINGS:
+        return *coupling(group), 1
     if group == "sinkhorn":
         return *sinkhorn(*(int(size) for size in rest)), 1
     if group == "e":

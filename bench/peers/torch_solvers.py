@@ -11,24 +11,25 @@ from torch_setup import COMPILE, DEVICE, GRAPHS, arrays, compiled, tensor
 from worker import Skip
 
 
-def sinkhorn(n, d):
+def divergence(blur, scaling, diameter):
     """GeomLoss on dense matrices if it is installed, otherwise its formula, with --compile by compiled iterations."""
-    x, y = tensor(worker.POINTS, (n, d), 1.0, True), tensor(worker.TARGET, (n, d), 0.5)
-    blur, diameter = worker.SINKHORN_BLUR * math.sqrt(d), worker.SINKHORN_DIAMETER * math.sqrt(d)
     try:
         from geomloss import SamplesLoss
     except ImportError:
         SamplesLoss = None
     if SamplesLoss and not COMPILE:
-        options = {"blur": blur, "scaling": worker.SINKHORN_SCALING, "diameter": diameter, "backend": "tensorized"}
-        loss = SamplesLoss("sinkhorn", p=2, **options)
-    else:
-        if GRAPHS:
-            raise Skip("iterations have a state, which CUDA graphs would overwrite")
-        iteration = torch.compile(models.sinkhorn_iteration) if COMPILE else models.sinkhorn_iteration
+        options = {"blur": blur, "scaling": scaling, "diameter": diameter, "backend": "tensorized"}
+        return SamplesLoss("sinkhorn", p=2, **options)
+    if GRAPHS:
+        raise Skip("iterations have a state, which CUDA graphs would overwrite")
+    iteration = torch.compile(models.sinkhorn_iteration) if COMPILE else models.sinkhorn_iteration
+    return lambda x, y: models.sinkhorn_divergence(iteration, x, y, blur, scaling, diameter)
 
-        def loss(x, y):
-            return models.sinkhorn_divergence(iteration, x, y, blur, worker.SINKHORN_SCALING, diameter)
+
+def sinkhorn(n, d):
+    x, y = tensor(worker.POINTS, (n, d), 1.0, True), tensor(worker.TARGET, (n, d), 0.5)
+    length = math.sqrt(d)
+    loss = divergence(worker.SINKHORN_BLUR * length, worker.SINKHORN_SCALING, worker.SINKHORN_DIAMETER * length)
 
     def run():
         value = loss(x, y)

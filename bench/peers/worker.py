@@ -67,6 +67,11 @@ def cascaded_shapes(dim, units, layers):
     return [(units, dim), (units, dim)] + [(units,)] * layers + [(dim,)]
 
 
+def coupling_shapes(dim, units, layers, rank):
+    """Parameters of CascadedMgn: W, a bias for each layer, V, the offset."""
+    return [(units, dim)] + [(units,)] * layers + [(rank, dim), (dim,)]
+
+
 def factors(dtype, form, size):
     """Of a product MxNxK, stored as its form says: nn [m, k] and [k, n], nt [m, k] and [n, k], tn [k, m] and [k, n]."""
     m, n, k = (int(number) for number in size.split("x"))
@@ -89,6 +94,9 @@ CHAIN = 100  # operations of a workload of group a
 FLOW_ITERATIONS, FLOW_RATE = 2, 5e-3
 TRANSPORT = {"batch": 128, "dim": 784, "units": 256, "layers": 10}
 TRANSPORT_ITERATIONS, TRANSPORT_EPSILON, TRANSPORT_RATE = 100, 50.0, 3e-4
+COUPLINGS = {"m1": (256, 784, 256, 10, 64), "m2": (64, 2, 8, 3, 2), "m3": (256, 2, 16, 6, 2)}  # the last: rank of V
+COUPLING_BLUR = {"m1": 0.03, "m2": 0.05, "m3": 0.05}
+COUPLING_SCALING, COUPLING_DIAMETER, COUPLING_RATE = 0.5, 4.0, 1e-3  # the diameter times the root of the dimension
 NETWORK = {"batch": 128, "dim": 2, "units": 5}
 NETWORK_NODES, NETWORK_RATE = 20, 1e-2
 SINKHORN_BLUR, SINKHORN_DIAMETER = 0.05, 2.0  # times the root of the dimension

@@ -9,6 +9,7 @@ const std::vector<Workload>& workloads() {
     add_potentials(all);
     add_flows(all);
     add_transport(all);
+    add_couplings(all);
     add_gradient_networks(all);
     add_inversion(all);
     add_products(all);

@@ -4,6 +4,7 @@
 //   b        an input-augmented ICNN, its gradient, Hessian product and double backward, in four sizes
 //   c        a training step of a convex potential flow
 //   d        a training step of a monotone gradient network through Sinkhorn iterations
+//   m        a training step of a monotone gradient network by the Sinkhorn divergence
 //   e        a training step of an input-convex gradient network
 //   inversion of gradient maps, row by row
 //   gemm     matrix products in the shapes of these
@@ -54,6 +55,7 @@ void add_operations(std::vector<Workload>& list);
 void add_potentials(std::vector<Workload>& list);
 void add_flows(std::vector<Workload>& list);
 void add_transport(std::vector<Workload>& list);
+void add_couplings(std::vector<Workload>& list);
 void add_gradient_networks(std::vector<Workload>& list);
 void add_inversion(std::vector<Workload>& list);
 void add_products(std::vector<Workload>& list);

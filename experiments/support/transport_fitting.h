@@ -93,20 +93,24 @@ TransportFit fit_transport(Run& run, const std::string& name, Model& model, cons
     archive("loss", loss);
     archive("step", step);
   });
+  const auto validate = [&] {
+    fit.losses.push_back(loss / static_cast<double>((step - 1) % interval + 1));
+    loss = 0;
+    if (score) fit.scores.push_back(score(with_parameters(model, state.parameters)));
+    if (!score || fit.scores.back() < fit.best_score) best = state.parameters;
+    if (score) fit.best_score = std::min(fit.best_score, fit.scores.back());
+    stage.log(step - 1, {{"loss", fit.losses.back()}, {"best", score ? fit.best_score : fit.losses.back()}});
+  };
   while (stage.keep_going(step)) {
     const auto start = Progress::Clock::now();
     const Training made = step_program(state, {source(step), target(step)}, rate(step));
     if (std::isfinite(made.gradient_norm.item())) state = made.state;
     fit.seconds += seconds_since(start);
     loss += made.reported[0].item();
-    if (++step % interval != 0 && step != options.steps) continue;
-    fit.losses.push_back(loss / static_cast<double>(interval));
-    loss = 0;
-    if (score) fit.scores.push_back(score(with_parameters(model, state.parameters)));
-    if (!score || fit.scores.back() < fit.best_score) best = state.parameters;
-    if (score) fit.best_score = std::min(fit.best_score, fit.scores.back());
-    stage.log(step - 1, {{"loss", fit.losses.back()}, {"best", score ? fit.best_score : fit.losses.back()}});
+    if (++step % interval == 0 || step == options.steps) validate();
   }
+  // A time budget may end between two validations.
+  if (step % interval != 0 && step != options.steps) validate();
   model = with_parameters(model, best);
   return fit;
 }

@@ -10,7 +10,7 @@ import sys
 import unittest
 
 WORKER = sys.argv.pop()
-SMALL = re.compile(r"^(a/\w+/1/|b1/|c1/|e/|gemm/f64/../128x)")
+SMALL = re.compile(r"^(a/\w+/1/|b1/|c1/|e/|m2/|gemm/f64/../128x)")
 # Eager evaluation and a program add the same numbers, some of them in another order: float32 rounding, 2^-23, a few
 # tens of times.
 TOLERANCE = 256 * 2.0**-23
