@@ -34,7 +34,7 @@ struct Settings {
   std::string source, target;  // files; the pairs below where they are not given
   ModelChoice model = ModelChoice::All;
   GoalChoice goal = GoalChoice::Both;
-  std::int64_t pairs = 3, units = 128, layers = 3, modules = 3, judged_pixels = 4000;
+  std::int64_t pairs = 3, units = 128, layers = 3, modules = 3, judged_pixels = 2000;
   double scale = 10;
   TransportFitOptions fit{.steps = 1000, .batch = 2048, .learning_rate = 1e-2, .blur = 0.01, .validations = 20};
 };
@@ -44,16 +44,16 @@ constexpr const char* kPairs[][2] = {
 constexpr std::int64_t kValidationPixels = 1024, kShownSide = 480, kShownPixels = 1500;
 constexpr double kStart = 0.1;  // size of the weights there
 
-// x -> c + N(s (x - c)) / s: colours in a cube of side s around the origin. A unit of a network makes a step about as
+// x -> m₂ + N(s (x - m₁)) / s: colours in a cube of side s around the origin. A unit of a network makes a step about as
 // high as its weights and as wide as their inverse; in a cube of side 1 every step would be too high or too wide. The
 // Jacobian is that of N.
 template <HasParameters Network>
 struct InScaledCube {
   Network network;
-  Tensor centre;  // c [3], constant
-  double scale;   // s
+  Tensor from, to;  // m₁ and m₂ [3], constant
+  double scale;     // s
 
-  Tensor operator()(const Tensor& x) const { return centre + network(scale * (x - centre)) * (1 / scale); }
+  Tensor operator()(const Tensor& x) const { return to + network(scale * (x - from)) * (1 / scale); }
 
   template <class Visitor>
   void for_each_parameter(Visitor&& visit) {
@@ -61,13 +61,12 @@ struct InScaledCube {
   }
 };
 
-// Next to the identity: small weights, VᵀV = 1, and the centre stays where it is.
+// Next to the shift of the means: N is next to the identity by small weights and VᵀV = 1, and N(0) = 0.
 template <class Network>
-InScaledCube<Network> near_identity(Network network, const Tensor& centre, double scale) {
-  const DType dtype = centre.dtype();
-  network.linear.factor = eye(3, dtype);
-  network.offset = -1.0 * reshape(network(zeros({1, 3}, dtype)), {3});
-  return {std::move(network), centre, scale};
+InScaledCube<Network> near_shift(Network network, const Tensor& from, const Tensor& to, double scale) {
+  network.linear.factor = eye(3, from.dtype());
+  network.offset = -1.0 * reshape(network(zeros({1, 3}, from.dtype())), {3});
+  return {std::move(network), from, to, scale};
 }
 
 CascadedMgn<Tanh> small_cascade(const RandomKey& key, const Settings& settings, DType dtype) {
@@ -181,7 +180,8 @@ class Pair {
   void fit_to(const std::string& model, const Start& start, bool gaussian) {
     const DType dtype = run_.dtype();
     const char* goal = gaussian ? "Gaussian" : "pixels";
-    auto map = near_identity(start(key(0), settings_, dtype), cast(source_.moments.mean, dtype), settings_.scale);
+    auto map = near_shift(start(key(0), settings_, dtype), cast(source_.moments.mean, dtype),
+                          cast(target_.moments.mean, dtype), settings_.scale);
     using Map = decltype(map);
     const auto few = [&](const Tensor& pixels) { return cast(first_rows(pixels, kValidationPixels), dtype); };
     const Tensor x = few(source_.training);
@@ -192,7 +192,8 @@ class Pair {
     const BatchOfStep batches = minibatches_of(cast(source_.training, dtype), settings_.fit.batch, seed_);
     const TransportFit fitted = fit_transport(run_, str(name(), "-", model, "-", goal), map, batches,
                                               goal_batches(gaussian), settings_.fit, std::function(score));
-    const Map exact{cast_parameters(map.network, DType::Float64), source_.moments.mean, map.scale};
+    const Map exact{cast_parameters(map.network, DType::Float64), source_.moments.mean, target_.moments.mean,
+                    map.scale};
     Row row = judge(str(model, " to ", goal), exact);
     row.set("parameters", count_parameters(map));
     row.set("seconds", fitted.seconds);
