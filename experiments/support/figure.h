@@ -81,7 +81,7 @@ struct LinePlot {
 };
 
 // Pictures of one size, row by row, with titles over the columns and beside the rows, or a caption over each picture.
-// NAME.dat is then the sheet without titles, a PNG file. Small pictures are magnified.
+// NAME.dat is then the sheet without titles, a PNG file. Small pictures are magnified up to eight times.
 struct PictureSheet {
   std::string name = {};
   std::string title = {};

@@ -105,6 +105,14 @@ Image as_rgb(const Image& image) {
   });
 }
 
+Image magnified(const Image& image, std::int64_t factor) {
+  if (factor < 1) throw std::invalid_argument(str("[magnified] ", factor, " times"));
+  return make_image(image.height * factor, image.width * factor, image.channels,
+                    [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+                      return image.values[index_of(image, y / factor, x / factor, c)];
+                    });
+}
+
 Image fitted(const Image& image, std::int64_t height, std::int64_t width) {
   if (height < 1 || width < 1) throw std::invalid_argument(str("[fitted] into ", height, " x ", width, " pixels"));
   const auto ratio = [](std::int64_t a, std::int64_t b) { return static_cast<double>(a) / static_cast<double>(b); };

@@ -44,6 +44,8 @@ Image image_sheet(const std::vector<Image>& images, std::int64_t columns, std::i
 // The same with three channels.
 Image as_rgb(const Image& image);
 
+// Every pixel `factor` times as wide and high.
+Image magnified(const Image& image, std::int64_t factor);
 // Shrunk to fit into height x width, by averaging over the area of each new pixel, and centred on white. Never enlarged.
 Image fitted(const Image& image, std::int64_t height, std::int64_t width);
 

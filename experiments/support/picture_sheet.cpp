@@ -12,8 +12,8 @@ namespace brenier::experiments {
 namespace {
 
 // Lengths in pixels at twice the density of the text on a page; a letter's is the mean of many.
-constexpr double kTitle = 70, kColumnTitle = 50, kMargin = 20, kLetter = 15, kSide = 1600, kMostMagnified = 8;
-constexpr std::int64_t kCaptionGap = 48;
+constexpr double kTitle = 70, kColumnTitle = 50, kMargin = 20, kLetter = 15;
+constexpr std::int64_t kCaptionGap = 48, kSide = 1600, kMostMagnified = 8;
 
 void check(const PictureSheet& figure) {
   const auto count = std::ssize(figure.pictures);
@@ -31,14 +31,11 @@ double text_width(const std::string& text) { return kLetter * static_cast<double
 
 // Where things are, in pixels from the upper left corner.
 struct Layout {
-  double scale, shown_width, shown_height, left, top, width, height;
+  double shown_width, shown_height, left, top, width, height;
 
   Layout(const PictureSheet& figure, const Image& sheet) {
-    const auto sheet_width = static_cast<double>(sheet.width), sheet_height = static_cast<double>(sheet.height);
-    // A whole number, so that small pictures stay sharp.
-    scale = std::clamp(std::floor(kSide / std::max(sheet_width, sheet_height)), 1.0, kMostMagnified);
-    shown_width = scale * sheet_width;
-    shown_height = scale * sheet_height;
+    shown_width = static_cast<double>(sheet.width);
+    shown_height = static_cast<double>(sheet.height);
     left = kMargin;
     for (const std::string& title : figure.row_titles) left = std::max(left, 2 * kMargin + text_width(title));
     top = kTitle + (figure.column_titles.empty() ? 0 : kColumnTitle);
@@ -49,13 +46,13 @@ struct Layout {
 
 void write_label(std::ostream& out, const Layout& at, const std::string& text, double x, double y, const char* where) {
   out << "set label " << gnuplot_quoted(text) << " at screen " << x / at.width << ", screen " << 1 - y / at.height
-      << ' ' << where << " noenhanced\n";
+      << ' ' << where << " noenhanced front\n";
 }
 
 void write_titles(std::ostream& out, const PictureSheet& figure, const Layout& at) {
   write_label(out, at, figure.title, at.left, 0.5 * kTitle, "left");
-  const double step_x = at.scale * static_cast<double>(figure.pictures[0].width + figure.gap);
-  const double step_y = at.scale * static_cast<double>(figure.pictures[0].height + figure.gap);
+  const double step_x = static_cast<double>(figure.pictures[0].width + figure.gap);
+  const double step_y = static_cast<double>(figure.pictures[0].height + figure.gap);
   double x = at.left + 0.5 * step_x, y = at.top + 0.5 * step_y;
   for (const std::string& title : figure.column_titles) {
     write_label(out, at, title, x, at.top - 0.4 * kColumnTitle, "center");
@@ -65,10 +62,10 @@ void write_titles(std::ostream& out, const PictureSheet& figure, const Layout& a
     write_label(out, at, title, at.left - kMargin, y, "right");
     y += step_y;
   }
-  const double half_gap = 0.5 * at.scale * static_cast<double>(figure.gap);
+  const double half_gap = 0.5 * static_cast<double>(figure.gap);
   for (std::size_t i = 0; i < figure.captions.size(); ++i) {
     const auto across = static_cast<std::size_t>(figure.columns);
-    const double picture = at.scale * static_cast<double>(figure.pictures[0].width) + half_gap;
+    const double picture = static_cast<double>(figure.pictures[0].width) + half_gap;
     const auto row = static_cast<double>(i / across), column = static_cast<double>(i % across);
     const double middle = at.left + half_gap + column * step_x + 0.5 * picture;
     write_label(out, at, figure.captions[i], middle, at.top + half_gap + row * step_y, "center");
@@ -85,7 +82,7 @@ std::string script_text(const PictureSheet& figure, const Image& sheet) {
       << 1 - at.top / at.height << "\nset bmargin at screen " << kMargin / at.height
       << "\nset xrange [-0.5:" << sheet.width - 1 << ".5]\nset yrange [-0.5:" << sheet.height - 1 << ".5]\n";
   write_titles(out, figure, at);
-  out << "plot " << gnuplot_quoted(figure.name + ".dat") << " binary filetype=png with rgbimage pixels\n";
+  out << "plot " << gnuplot_quoted(figure.name + ".dat") << " binary filetype=png with rgbimage\n";
   return out.str();
 }
 
@@ -94,6 +91,11 @@ std::string script_text(const PictureSheet& figure, const Image& sheet) {
 DrawnFigure draw(const PictureSheet& given, const Path& folder) {
   check(given);
   PictureSheet figure = given;
+  // By a whole number, so that small pictures stay sharp.
+  const Image plain = image_sheet(figure.pictures, figure.columns, figure.gap);
+  const std::int64_t factor = std::clamp(kSide / std::max(plain.width, plain.height), std::int64_t{1}, kMostMagnified);
+  for (Image& picture : figure.pictures) picture = magnified(picture, factor);
+  figure.gap *= factor;
   if (!figure.captions.empty()) figure.gap = std::max(figure.gap, kCaptionGap);
   const Image sheet = as_rgb(image_sheet(figure.pictures, figure.columns, figure.gap));
   return draw_script(figure.name, to_png(sheet), script_text(figure, sheet), folder);

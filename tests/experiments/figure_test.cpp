@@ -209,11 +209,13 @@ TEST_CASE("a sheet of pictures is kept as it is, and titled over its columns and
   sheet.row_titles = {"above", "below"};
   const DrawnFigure drawn = draw(sheet, folder.path());
   const Image data = from_png(read_file(folder / "sheet.dat"), "sheet.dat");
-  CHECK(data.height == 5);
-  CHECK(data.width == 7);
+  // Of 5 x 7 pixels with the gaps, and eight times as large.
+  CHECK(data.height == 40);
+  CHECK(data.width == 56);
   CHECK(data.channels == 3);
-  CHECK(data.values[3 * 8] == 0);     // the first pixel of the first picture
-  CHECK(data.values[3 * 11] == 200);  // of the second
+  CHECK(data.values[3 * (8 * 56 + 7)] == 255);    // the gap on the left
+  CHECK(data.values[3 * (8 * 56 + 8)] == 0);      // the first pixel of the first picture
+  CHECK(data.values[3 * (15 * 56 + 32)] == 200);  // of the second
   const std::string script = read_file(folder / "sheet.gp");
   for (const char* text : {"'It''s'", "'left'", "'right'", "'above'", "'below'", "filetype=png"})
     CHECK(script.find(text) != std::string::npos);

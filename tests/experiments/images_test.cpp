@@ -230,6 +230,12 @@ TEST_CASE("a sheet places pictures row by row with gaps around them") {
               {"[image_sheet] pictures of 1 x 1 and of 1 x 2"}) == "");
 }
 
+TEST_CASE("a magnified picture repeats its pixels") {
+  CHECK(magnified({1, 2, 1, {1, 2}}, 2).values == Values{1, 1, 2, 2, 1, 1, 2, 2});
+  CHECK(magnified({1, 1, 3, {1, 2, 3}}, 2).values == Values{1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3});
+  CHECK(lacks(message_of([] { magnified({1, 1, 1, {1}}, 0); }), {"[magnified] 0 times"}) == "");
+}
+
 TEST_CASE("a fitted picture holds means over areas, centred on white") {
   const Image image{2, 4, 1, {0, 2, 10, 10, 4, 6, 20, 21}};
   CHECK(fitted(image, 1, 2).values == Values{3, 15});
