@@ -272,7 +272,7 @@ void add_options(OptionTable& options, Settings& settings) {
   options.number("scale", settings.scale, {.min = 0.01, .max = 1000}, "side of the colour cube as networks see it");
   options.integer("judged-pixels", settings.judged_pixels, {.min = 100, .max = 20'000, .quick = 1000},
                   "held-out pixels for the scores that take long");
-  add_transport_options(options, settings.fit, 100);
+  add_transport_options(options, settings.fit, 25);
 }
 
 }  // namespace
