@@ -29,8 +29,10 @@ namespace {
 
 constexpr std::int64_t kBlockBytes = std::int64_t{4} << 20;  // of products of points that are not kept
 
+bool in_program(const Tensor& x) { return x.recorded() && x.tape()->recording_program(); }
+
 // The same value as a constant. What a program is made of must stay recorded.
-Tensor held(const Tensor& x) { return x.recorded() && x.tape()->recording_program() ? stop_gradient(x) : x.detached(); }
+Tensor held(const Tensor& x) { return in_program(x) ? stop_gradient(x) : x.detached(); }
 
 // From this dimension on products are dear enough to be transposed rather than made twice.
 constexpr std::int64_t kTransposedFrom = 16;
@@ -67,9 +69,18 @@ class Update {
 
   // The same as a function of the rows, for derivatives: a block is computed again when one is asked for.
   Tensor at(const Tensor& rows, const Tensor& h, double epsilon) const {
+<<<<<<< HEAD
     if (rows.dim(0) <= block_) return products_of(rows).soft_minimum(h, epsilon);
     return by_blocks(rows, h, epsilon,
                      [](const TensorFunction& f, const Tensor& block) { return checkpoint(f, {block}); });
+=======
+    if (rows.dim(0) <= block_) return soft_minimum(matmul(rows, columns_), h, epsilon);
+    // A program keeps what it records, and f captures values of it.
+    const bool keeps = in_program(rows) || in_program(columns_) || in_program(h);
+    return by_blocks(rows, h, epsilon, [keeps](const TensorFunction& f, const Tensor& block) {
+      return keeps ? f({block}) : checkpoint(f, {block});
+    });
+>>>>>>> data
   }
 
  private:

@@ -171,3 +171,18 @@ TEST_CASE("a training step through the divergence can be a program") {
   CHECK(lacks(message_of([&] { sinkhorn_divergence(x, y); }), {"[sinkhorn]", "recorded", "diameter"}) == "");
   CHECK(lacks(message_of([&] { sinkhorn_divergence(x, y, kConverged); }), {"[sinkhorn]", "no tolerance"}) == "");
 }
+
+TEST_CASE("in a program clouds may have more points than a block") {
+  // Blocks of products hold 4 MiB: 656 rows of 800 numbers.
+  Sampler sampler(8);
+  const Tensor points = sampler.uniform({800, 2}), y = sampler.uniform({800, 2});
+  const SinkhornOptions options{.blur = 0.5, .diameter = 1};
+  Tape tape({.recording_program = true});
+  const Tensor scale = tape.watch(ones({1}));
+  const Tensor value = sinkhorn_divergence(scale * points, y, options);
+  const Program program = compile({scale}, {value, grad(value, scale)});
+  const std::vector<Tensor> got = program(std::vector<Tensor>{full({1}, 1.5)});
+  const auto f = [&](const Tensor& s) { return sinkhorn_divergence(s * points, y, options); };
+  CHECK(got[0].item() == doctest::Approx(f(full({1}, 1.5)).item()).epsilon(1e-10));
+  CHECK(mismatch(got[1], gradient(f, full({1}, 1.5)), 1e-10) == "");
+}
