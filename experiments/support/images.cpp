@@ -98,6 +98,12 @@ Image image_sheet(const std::vector<Image>& images, std::int64_t columns, std::i
                     });
 }
 
+Image as_rgb(const Image& image) {
+  return make_image(image.height, image.width, 3, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+    return image.values[index_of(image, y, x, c)];
+  });
+}
+
 Image reduced(const Image& image, std::int64_t longest) {
   const std::int64_t factor = (std::max(image.height, image.width) + longest - 1) / std::max<std::int64_t>(longest, 1);
   if (factor <= 1) return image;

@@ -41,6 +41,9 @@ std::vector<Image> images_of_rows(const Tensor& rows, std::int64_t height, std::
 Image image_sheet(const std::vector<Image>& images, std::int64_t columns, std::int64_t gap = 2,
                   std::uint8_t background = 255);
 
+// The same with three channels.
+Image as_rgb(const Image& image);
+
 // Smaller by averaging, so that the longer side has at most `longest` pixels; the same picture if it already has.
 Image reduced(const Image& image, std::int64_t longest);
 
