@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/support/gradient_fields.h"
 #include "experiments/support/map_fitting.h"
 #include "experiments/support/program.h"
 #include "models/icgn.h"
@@ -21,12 +22,6 @@ using namespace brenier;
 using namespace brenier::experiments;
 
 namespace {
-
-// Equation (6): [n, 2] -> [n, 2].
-Tensor target(const Tensor& points) {
-  const Tensor x = slice(points, 1, 0, 1), y = slice(points, 1, 1, 2);
-  return concat({4.0 * x * square(x) + 0.5 * y + x, 3.0 * y - square(y) + 0.5 * x}, 1);
-}
 
 constexpr std::int64_t kRandomNodes = 20, kFixedNodes = 12, kEvaluationNodes = 64;
 constexpr std::int64_t kEvaluationGrid = 101;
@@ -90,11 +85,11 @@ class Study {
       const std::uint64_t seed = run_.seed() + static_cast<std::uint64_t>(i);
       auto model = make(RandomKey(seed, 0));
       Verdict verdict;
-      seconds += fit_map(run_, subject.stage(i), model, points_, target(points_), settings_.fit, seed, optimizer,
-                         map_at, verdict.losses);
+      seconds += fit_map(run_, subject.stage(i), model, points_, icgn_polynomial(points_), settings_.fit, seed,
+                         optimizer, map_at, verdict.losses);
       verdict.iterations = iterations_of(verdict.losses, settings_.fit, optimizer);
       const auto map = judged(cast_parameters(model, DType::Float64));
-      verdict.errors = map_errors(map(grid), target(grid));
+      verdict.errors = map_errors(map(grid), icgn_polynomial(grid));
       verdict.certificate = certify(map, grid);
       verdict.checks = checks(map);
       decibels.push_back(in_decibel(verdict.errors.mse));
