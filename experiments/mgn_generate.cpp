@@ -26,7 +26,7 @@ struct Settings {
   std::int64_t modules = 8, module_units = 256;  // of M-MGN; 50 and 512 are published
   std::int64_t held_out = 4000, validation = 1000, training = 59'000;
   std::int64_t certified = 4, pairs = 2000;  // points with a Jacobian, pairs of points
-  double start = 0.1;
+  double start = 0.1, vscale = 1;
   TransportFitOptions fit{.steps = 2000, .batch = 256, .learning_rate = 1e-3, .blur = 0.03};
 };
 
@@ -85,6 +85,18 @@ class Study {
   template <class Model>
   void fit(const std::string& name, Model model, TransportLoss loss) {
     start_as_affine(model, root_, mean_);
+    if (getenv("PROTO")) {
+      if constexpr (requires { model.modules; }) {
+        std::int64_t k = 0;
+        for (auto& m : model.modules) {
+          const auto u = settings_.module_units;
+          m.weight = settings_.start * (slice(clouds_.training, 0, k * u, (k + 1) * u) - cast(mean_, run_.dtype()));
+          m.bias = -0.5 * sum(square(m.weight), {1});
+          ++k;
+        }
+        model.linear.factor = std::sqrt(settings_.vscale) * model.linear.factor;
+      }
+    }
     TransportFitOptions options = settings_.fit;
     options.loss = loss;
     const auto draw = [&](const RandomKey& key) {
@@ -166,6 +178,7 @@ int main(int argc, char** argv) {
         options.integer("modules", settings.modules, {.min = 1, .max = 1000}, "m");
         options.integer("module-units", settings.module_units, {.min = 1, .max = 10000}, "m");
         options.integer("held-out", settings.held_out, {.min = 2, .max = 10000}, "m");
+        options.number("vscale", settings.vscale, {.min = 0, .max = 100}, "m");
         options.number("start", settings.start, {.min = 1e-3, .max = 100}, "m");
         add_transport_options(options, settings.fit, 300);
         options.integer("validations", settings.fit.validations, {.min = 1, .max = 1000}, "v");
