@@ -152,26 +152,32 @@ BRENIER_INLINE void ql_step(const EigenWork<T>& w, std::int64_t first, std::int6
   e[last] = T(0);
 }
 
-// The end of the unreduced part that begins with row `first`: couplings too small to matter are taken for 0.
+// The end of the unreduced part that begins with row `first`: couplings too small beside their neighbours, or not above
+// `floor`, are taken for 0.
 template <class T>
-BRENIER_INLINE std::int64_t end_of_part(const EigenWork<T>& w, std::int64_t first) {
+BRENIER_INLINE std::int64_t end_of_part(const EigenWork<T>& w, std::int64_t first, T floor) {
   std::int64_t m = first;
   for (; m + 1 < w.n; ++m) {
     const T size = abs(w.diagonal[m]) + abs(w.diagonal[m + 1]);
-    if (abs(w.beside[m]) <= std::numeric_limits<T>::epsilon() * size + std::numeric_limits<T>::min()) break;
+    if (abs(w.beside[m]) <= std::numeric_limits<T>::epsilon() * size + floor) break;
   }
   return m;
 }
 
 // Tridiagonal to diagonal; false if some eigenvalue took more than 60 steps, which only numbers that are not finite do.
+// Small eigenvalues of a graded matrix come out accurately as long as couplings are compared with their neighbours alone.
+// In a matrix of low rank those neighbours are rounding errors of the large entries, stirred up by every step: after 20
+// steps a coupling is dropped if it is within the rounding of the whole matrix, whose largest entry is in [1, 2).
 template <class T>
 BRENIER_INLINE bool diagonalize(const EigenWork<T>& w) {
-  constexpr int kMostSteps = 60;
+  constexpr int kMostSteps = 60, kPatience = 20;
   if (w.n > 0) w.beside[w.n - 1] = T(0);
   for (std::int64_t i = 0; i < w.n; ++i) {
-    int steps = 0;
-    for (std::int64_t last = end_of_part(w, i); last != i; last = end_of_part(w, i)) {
+    T floor = std::numeric_limits<T>::min();
+    std::int64_t last = end_of_part(w, i, floor);
+    for (int steps = 0; last != i; last = end_of_part(w, i, floor)) {
       if (++steps > kMostSteps) return false;
+      if (steps > kPatience) floor = std::numeric_limits<T>::epsilon();
       ql_step(w, i, last);
     }
   }

@@ -51,6 +51,21 @@ TEST_CASE("eigenvalues and eigenvectors of the second-difference matrix are thos
     }
 }
 
+// Most of their eigenvalues are 0, and what stands for them is rounding of the others.
+TEST_CASE("matrices of low rank have their eigenvalues, with orthonormal eigenvectors") {
+  constexpr std::int64_t n = 120, rank = 30;
+  for (DType dtype : kFloating)
+    for (const double decay : {1.0, 0.7, 0.5}) {
+      const Tensor factor = random_normal({52, 0}, {n, rank}, DType::Float64) * pow(decay, arange(rank));
+      const Tensor a = cast(pad(matmul(factor, transpose(factor)), {20, 20}, {0, 0}), dtype);
+      const auto [values, vectors] = symmetric_eigen(a);
+      const double tolerance = rounding_tolerance(dtype, 20, n) * values.at({n + 19});
+      CHECK(mismatch(matmul(transpose(vectors), vectors), eye(n + 20, dtype), rounding_tolerance(dtype, 20, n)) == "");
+      CHECK(mismatch(matmul(vectors * values, transpose(vectors)), a, tolerance) == "");
+      CHECK(max(abs(slice(values, 0, 0, n + 20 - rank))).item() <= tolerance);
+    }
+}
+
 TEST_CASE("repeated, zero and negative eigenvalues come out sorted, with orthonormal eigenvectors") {
   Sampler sampler(51);
   CHECK(mismatch(symmetric_eigen(tensor({{3, 0, 0}, {0, -1, 0}, {0, 0, 3}})).values, tensor({-1, 3, 3}), 0) == "");
