@@ -11,6 +11,7 @@
 
 #include "engine/tensor.h"
 #include "experiments/support/file_io.h"
+#include "experiments/support/images.h"
 
 namespace brenier::experiments {
 
@@ -79,6 +80,17 @@ struct LinePlot {
   std::vector<Curve> curves = {};
 };
 
+// Pictures of one size, row by row, with titles over the columns and beside the rows. NAME.dat is then the sheet without
+// titles, a PNG file. Small pictures are magnified.
+struct PictureSheet {
+  std::string name = {};
+  std::string title = {};
+  std::vector<Image> pictures = {};
+  std::int64_t columns = 1;
+  std::int64_t gap = 2;  // pixels between and around pictures
+  std::vector<std::string> column_titles = {}, row_titles = {};
+};
+
 struct DrawnFigure {
   Path png = {};                 // where the picture is or would be
   std::vector<Path> files = {};  // all that were written
@@ -89,5 +101,6 @@ struct DrawnFigure {
 DrawnFigure draw(const HeatMaps& figure, const Path& folder);
 DrawnFigure draw(const Panels& figure, const Path& folder);
 DrawnFigure draw(const LinePlot& figure, const Path& folder);
+DrawnFigure draw(const PictureSheet& figure, const Path& folder);
 
 }  // namespace brenier::experiments

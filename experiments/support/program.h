@@ -97,6 +97,7 @@ class Run {
   void draw(const HeatMaps& figure);
   void draw(const Panels& figure);
   void draw(const LinePlot& figure);
+  void draw(const PictureSheet& figure);
   // A line on standard output unless --quiet.
   void print(const std::string& line);
   // For long evaluations between stages: throws Interrupted if Ctrl-C has been pressed, after saving.

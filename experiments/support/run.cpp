@@ -125,6 +125,7 @@ void Run::draw_into_folder(const Figure& figure) {
 void Run::draw(const HeatMaps& figure) { draw_into_folder(figure); }
 void Run::draw(const Panels& figure) { draw_into_folder(figure); }
 void Run::draw(const LinePlot& figure) { draw_into_folder(figure); }
+void Run::draw(const PictureSheet& figure) { draw_into_folder(figure); }
 
 Row Run::metrics() const {
   const DeviceInfo device = device_info();

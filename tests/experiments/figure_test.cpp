@@ -201,6 +201,28 @@ TEST_CASE("figures that cannot be drawn are refused") {
   CHECK(folder.count() == 0);
 }
 
+TEST_CASE("a sheet of pictures is kept as it is, and titled over its columns and beside its rows") {
+  const TemporaryFolder folder;
+  const Image dark{1, 2, 1, {0, 1}}, red{1, 2, 3, {200, 0, 0, 201, 0, 0}};
+  PictureSheet sheet{.name = "sheet", .title = "It's", .pictures = {dark, red, red}, .columns = 2, .gap = 1};
+  sheet.column_titles = {"left", "right"};
+  sheet.row_titles = {"above", "below"};
+  const DrawnFigure drawn = draw(sheet, folder.path());
+  const Image data = from_png(read_file(folder / "sheet.dat"), "sheet.dat");
+  CHECK(data.height == 5);
+  CHECK(data.width == 7);
+  CHECK(data.channels == 3);
+  CHECK(data.values[3 * 8] == 0);     // the first pixel of the first picture
+  CHECK(data.values[3 * 11] == 200);  // of the second
+  const std::string script = read_file(folder / "sheet.gp");
+  for (const char* text : {"'It''s'", "'left'", "'right'", "'above'", "'below'", "filetype=png"})
+    CHECK(script.find(text) != std::string::npos);
+  if (drawn.note.empty()) CHECK(read_file(folder / "sheet.png").starts_with("\x89PNG"));
+  sheet.row_titles.push_back("third");
+  CHECK(lacks(message_of([&] { draw(sheet, folder.path()); }), {"[draw] sheet has more titles"}) == "");
+  CHECK(lacks(message_of([&] { draw(PictureSheet{.name = "x"}, folder.path()); }), {"[draw] x has 0 pictures"}) == "");
+}
+
 TEST_CASE("grid points run along x first and include both ends") {
   const Tensor points = grid_points({0, 1}, {2, 4}, 3);
   CHECK(points.shape() == Shape{9, 2});
