@@ -4,6 +4,7 @@
 //
 //   loss = S(map(x), y),   x = source(step), y = target(step)
 //
+// or the energy of divergences (support/cloud_metrics.h), which batches of any size minimise at the right map.
 // The whole step is one program. Batches are functions of the step number alone, so a resumed run sees the batches it
 // would have seen. The model that is kept is the one with the best score on other points, if there is a score.
 // Reference: Genevay, Peyré & Cuturi, Learning generative models with Sinkhorn divergences (2018).
@@ -15,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/support/cloud_metrics.h"
 #include "experiments/support/map_fitting.h"
 #include "experiments/support/program.h"
 #include "solvers/adam.h"
@@ -24,6 +26,8 @@
 
 namespace brenier::experiments {
 
+enum class TransportLoss { Divergence, Energy };
+
 struct TransportFitOptions {
   std::int64_t steps = 5000;
   std::int64_t batch = 256;
@@ -32,6 +36,7 @@ struct TransportFitOptions {
   double scaling = 0.5;
   double max_norm = 10;           // of the gradient
   std::int64_t validations = 50;  // how often the score is taken
+  TransportLoss loss = TransportLoss::Divergence;
 };
 
 // --steps, --batch, --learning-rate, --blur, --scaling; the defaults are what `fit` holds.
@@ -75,7 +80,8 @@ TransportFit fit_transport(Run& run, const std::string& name, Model& model, cons
   const TrainingProgram step_program(
       adam,
       [&](const TensorList& parameters, const TensorList& data) {
-        return TensorList{sinkhorn_divergence(with_parameters(model, parameters)(data[0]), data[1], sinkhorn)};
+        const auto measure = options.loss == TransportLoss::Energy ? sinkhorn_energy : sinkhorn_divergence;
+        return TensorList{measure(with_parameters(model, parameters)(data[0]), data[1], sinkhorn)};
       },
       state, {x, y}, options.max_norm);
   TransportFit fit{.arena_bytes = step_program.program().arena_bytes()};
