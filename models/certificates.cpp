@@ -7,6 +7,8 @@
 #include <stdexcept>
 
 #include "engine/str.h"
+#include "models/layers.h"
+#include "solvers/lanczos.h"
 
 namespace brenier {
 namespace {
@@ -44,6 +46,26 @@ std::int64_t count_violations(const Tensor& steps, const Tensor& differences, do
   return violations;
 }
 
+void require_points(const Tensor& x, const Tensor& values) {
+  if (x.rank() != 2 || x.dim(0) == 0 || x.shape() != values.shape())
+    throw std::invalid_argument(str("[certify] needs a map [batch, d] -> [batch, d] and at least one point, got ",
+                                    x.shape(), " -> ", values.shape()));
+}
+
+// Violations in a random pairing of the points.
+std::int64_t violations_in_pairs(const Tensor& x, const Tensor& values, const RandomKey& pairing, double tolerance) {
+  const Tensor partner = random_permutation(pairing, x.dim(0));
+  const Tensor points = x.detached(), images = values.detached();
+  return count_violations(points - gather(points, partner), images - gather(images, partner), tolerance);
+}
+
+std::string verdict_on(bool accepted, const char* number, double value, const auto& certificate) {
+  return str(accepted ? "accepted" : "rejected", ": smallest ", number, " ", value, " and asymmetry ",
+             certificate.largest_asymmetry, " over ", certificate.points, " points, ",
+             certificate.monotonicity_violations, " monotonicity violations in ", certificate.pairs,
+             " pairs (tolerance ", certificate.tolerance, ")");
+}
+
 }  // namespace
 
 Tensor asymmetry(const Tensor& jacobians) {
@@ -62,17 +84,12 @@ Tensor smallest_eigenvalues(const Tensor& jacobians) {
 }
 
 Certificate certificate_of(const Tensor& x, const Tensor& values, const Tensor& jacobians, const RandomKey& pairing) {
-  if (x.rank() != 2 || x.dim(0) == 0 || x.shape() != values.shape())
-    throw std::invalid_argument(str("[certify] needs a map [batch, d] -> [batch, d] and at least one point, got ",
-                                    x.shape(), " -> ", values.shape()));
+  require_points(x, values);
   Certificate result{.points = x.dim(0), .pairs = x.dim(0), .tolerance = rounding_tolerance(x.dtype())};
   result.smallest_eigenvalue = smallest(smallest_eigenvalues(jacobians));
   result.largest_norm = largest(frobenius_norms(jacobians.detached()));
   result.largest_asymmetry = largest(asymmetry(jacobians));
-  const Tensor partner = random_permutation(pairing, x.dim(0));
-  const Tensor points = x.detached(), images = values.detached();
-  result.monotonicity_violations =
-      count_violations(points - gather(points, partner), images - gather(images, partner), result.tolerance);
+  result.monotonicity_violations = violations_in_pairs(x, values, pairing, result.tolerance);
   return result;
 }
 
@@ -81,10 +98,44 @@ bool Certificate::accepts() const {
          monotonicity_violations == 0;
 }
 
-std::string Certificate::message() const {
-  return str(accepts() ? "accepted" : "rejected", ": smallest eigenvalue ", smallest_eigenvalue, " and asymmetry ",
-             largest_asymmetry, " over ", points, " points, ", monotonicity_violations, " monotonicity violations in ",
-             pairs, " pairs (tolerance ", tolerance, ")");
+std::string Certificate::message() const { return verdict_on(accepts(), "eigenvalue", smallest_eigenvalue, *this); }
+
+KrylovCertificate krylov_certificate_of(const Tensor& x, const Tensor& values,
+                                        const std::function<JacobianProducts(const Tensor& v)>& products,
+                                        const KrylovOptions& options) {
+  require_points(x, values);
+  if (options.steps < 1 || options.probes < 1)
+    throw std::invalid_argument(
+        str("[certify] needs at least one step and one probe, got ", options.steps, " and ", options.probes));
+  KrylovCertificate result{.points = x.dim(0), .steps = std::min(options.steps, x.dim(1)), .pairs = x.dim(0)};
+  result.tolerance = rounding_tolerance(x.dtype());
+  KeySequence keys(options.key);
+  result.monotonicity_violations = violations_in_pairs(x, values, keys.next(), result.tolerance);
+  const LinearOperator symmetric_part([&](const Tensor& v) {
+    const JacobianProducts both = products(v);
+    return 0.5 * (both.forward + both.transposed);
+  });
+  const RitzRange ritz =
+      extreme_ritz_values(symmetric_part, random_normal(keys.next(), x.shape(), x.dtype()), options.steps);
+  result.smallest_ritz_value = smallest(ritz.smallest);
+  result.largest_ritz_size = std::max(largest(abs(ritz.smallest)), largest(abs(ritz.largest)));
+  Tensor gap = zeros({x.dim(0)}), size = zeros({x.dim(0)});
+  for (std::int64_t i = 0; i < options.probes; ++i) {
+    const JacobianProducts both = products(random_normal(keys.next(), x.shape(), x.dtype()));
+    gap = gap + cast(sum(square(both.forward - both.transposed), {-1}), DType::Float64);
+    size = size + cast(sum(square(both.forward), {-1}), DType::Float64);
+  }
+  result.largest_asymmetry = largest(sqrt(gap / where(equal(size, 0.0), 1.0, size)));
+  return result;
+}
+
+bool KrylovCertificate::accepts() const {
+  return smallest_ritz_value >= -tolerance * largest_ritz_size && largest_asymmetry <= tolerance &&
+         monotonicity_violations == 0;
+}
+
+std::string KrylovCertificate::message() const {
+  return verdict_on(accepts(), "Ritz value", smallest_ritz_value, *this);
 }
 
 }  // namespace brenier

@@ -38,7 +38,7 @@ struct CascadedGradNet {
   Tensor offset;  // a, [d]
 
   // W and b_0 uniform in ±1/√d, the other biases in ±1/√units, a = 0, as published. Draws this key and the next
-  // 3 `layers` - 1.
+  // 3 `layers` - 1. Throws std::invalid_argument for sizes below 1.
   static CascadedGradNet random(const RandomKey& key, std::int64_t dim, std::int64_t units, std::int64_t layers,
                                 DType dtype = DType::Float64);
 
@@ -93,6 +93,16 @@ struct Softmax {
   static Tensor hessian(const Tensor& weight, const Tensor& z);
 };
 
+// ln Σ e^z + ln Σ e^-z and its gradient, softmax(z) - softmax(-z): an odd map, as the published code uses in many
+// dimensions, there with a gain for each half.
+struct SymmetricSoftmax {
+  static Tensor value(const Tensor& z) { return Softmax::value(z) + Softmax::value(-z); }
+  static Tensor gradient(const Tensor& z) { return softmax(z) - softmax(-z); }
+  static Tensor hessian(const Tensor& weight, const Tensor& z) {
+    return Softmax::hessian(weight, z) + Softmax::hessian(weight, -z);
+  }
+};
+
 // Parameters: K (units (d + 1) + 2) + d.
 template <VectorActivation F, Gain G>
 struct ModularGradNet {
@@ -113,7 +123,8 @@ struct ModularGradNet {
   std::vector<Module> modules;
   Tensor offset;  // a, [d]
 
-  // The affine maps as Linear, a = 0. Draws this key and the next 3 `modules` - 1.
+  // The affine maps as Linear, a = 0. Draws this key and the next 3 `modules` - 1. Throws std::invalid_argument for
+  // sizes below 1.
   static ModularGradNet random(const RandomKey& key, std::int64_t dim, std::int64_t units, std::int64_t modules,
                                DType dtype = DType::Float64);
 
@@ -151,6 +162,7 @@ using MonotoneModularGradNet = ModularGradNet<F, PositiveGain>;  // mGradNet-M
 template <MonotoneActivation A, Gain G>
 CascadedGradNet<A, G> CascadedGradNet<A, G>::random(const RandomKey& key, std::int64_t dim, std::int64_t units,
                                                     std::int64_t layers, DType dtype) {
+  require_sizes("CascadedGradNet", {{"dim", dim}, {"units", units}, {"layers", layers}});
   KeySequence keys(key);
   const Linear first = Linear::random(keys.next(), dim, units, dtype);
   const double bound = 1 / std::sqrt(static_cast<double>(units));
@@ -166,6 +178,7 @@ CascadedGradNet<A, G> CascadedGradNet<A, G>::random(const RandomKey& key, std::i
 template <VectorActivation F, Gain G>
 ModularGradNet<F, G> ModularGradNet<F, G>::random(const RandomKey& key, std::int64_t dim, std::int64_t units,
                                                   std::int64_t modules, DType dtype) {
+  require_sizes("ModularGradNet", {{"dim", dim}, {"units", units}, {"modules", modules}});
   KeySequence keys(key);
   ModularGradNet result{{}, zeros({dim}, dtype)};
   for (std::int64_t k = 0; k < modules; ++k) {

@@ -26,7 +26,8 @@ struct CascadedMgn {
   GramLinear linear;           // V, [rank, d]
   Tensor offset;               // a, [d]
 
-  // W and the biases uniform in ±1/√d, V as GramLinear, a = 0. Draws this key and the next `layers` + 1.
+  // W and the biases uniform in ±1/√d, V as GramLinear, a = 0. Draws this key and the next `layers` + 1. Throws
+  // std::invalid_argument for sizes below 1, of which only the rank may be 0.
   static CascadedMgn random(const RandomKey& key, std::int64_t dim, std::int64_t units, std::int64_t layers,
                             std::int64_t rank, DType dtype = DType::Float64);
 
@@ -76,7 +77,7 @@ concept ConvexScalar = requires(const Tensor& z, const Tensor& weight) {
   { S::hessian(weight, z) } -> std::same_as<Tensor>;  // Wᵀ ∇²s(z) W for W [units, d]: [rows, d, d]
 };
 
-// s(z) = Σ ln cosh z_i, σ = tanh; written so that cosh is never formed: |z| + ln(1 + e^{-2|z|}) - ln 2.
+// s(z) = Σ ln cosh z_i, σ = tanh; written so that cosh is never formed and there is no kink: ln(1 + e^{2z}) - z - ln 2.
 struct LogCosh {
   static Tensor value(const Tensor& z);
   static Tensor gradient(const Tensor& z) { return tanh(z); }
@@ -90,7 +91,8 @@ struct ModularMgn {
   GramLinear linear;            // V, [rank, d]
   Tensor offset;                // a, [d]
 
-  // The modules as Linear, V as GramLinear, a = 0. Draws this key and the next `modules`.
+  // The modules as Linear, V as GramLinear, a = 0. Draws this key and the next `modules`. Throws std::invalid_argument
+  // for sizes below 1, of which only the rank may be 0.
   static ModularMgn random(const RandomKey& key, std::int64_t dim, std::int64_t units, std::int64_t modules,
                            std::int64_t rank, DType dtype = DType::Float64);
 
@@ -131,6 +133,7 @@ struct ModularMgn {
 template <MonotoneActivation A>
 CascadedMgn<A> CascadedMgn<A>::random(const RandomKey& key, std::int64_t dim, std::int64_t units, std::int64_t layers,
                                       std::int64_t rank, DType dtype) {
+  require_sizes("CascadedMgn", {{"dim", dim}, {"units", units}, {"layers", layers}});
   KeySequence keys(key);
   const Linear first = Linear::random(keys.next(), dim, units, dtype);
   CascadedMgn result{first.weight, {*first.bias}, {}, zeros({dim}, dtype)};
@@ -144,6 +147,7 @@ CascadedMgn<A> CascadedMgn<A>::random(const RandomKey& key, std::int64_t dim, st
 template <ConvexScalar S>
 ModularMgn<S> ModularMgn<S>::random(const RandomKey& key, std::int64_t dim, std::int64_t units, std::int64_t modules,
                                     std::int64_t rank, DType dtype) {
+  require_sizes("ModularMgn", {{"dim", dim}, {"units", units}, {"modules", modules}});
   KeySequence keys(key);
   ModularMgn result{{}, {}, zeros({dim}, dtype)};
   for (std::int64_t k = 0; k < modules; ++k) result.modules.push_back(Linear::random(keys.next(), dim, units, dtype));

@@ -12,6 +12,8 @@
 #pragma once
 
 #include <concepts>
+#include <initializer_list>
+#include <utility>
 #include <vector>
 
 #include "models/activations.h"
@@ -78,6 +80,9 @@ concept Gain = requires(const G& gain) {
   { gain() } -> std::convertible_to<Tensor>;
   { G::is_positive } -> std::convertible_to<bool>;
 };
+
+// Throws std::invalid_argument "[model] name must be at least 1, got …" for the first size that is smaller.
+void require_sizes(const char* model, std::initializer_list<std::pair<const char*, std::int64_t>> sizes);
 
 // Wᵀ diag(slopes) W for every row of slopes [rows, units] and W [units, d]: [rows, d, d].
 Tensor ridge_jacobian(const Tensor& weight, const Tensor& slopes);

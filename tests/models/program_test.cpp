@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include "engine/compile_gradient.h"
+#include "models/gradnet.h"
 #include "models/icgn.h"
 #include "models/icnn.h"
+#include "models/mgn.h"
 #include "models/normalized_icnn.h"
 #include "solvers/adam.h"
 #include "tests/support/compiled.h"
@@ -89,6 +91,18 @@ TEST_CASE("an input-convex gradient network trains compiled as it trains eagerly
   const auto icgn = OneLayerIcgn<Sigmoid>::random({3, 0}, kDim, 5);
   check_training(icgn, DType::Float64);
   check_training(icgn.with_rule(gauss_legendre(8)), DType::Float64);
+}
+
+TEST_CASE_TEMPLATE("monotone gradient networks train compiled as they train eagerly, in both precisions", Model,
+                   CascadedMgn<Tanh>, ModularMgn<LogCosh>) {
+  for (DType dtype : {DType::Float32, DType::Float64})
+    check_training(Model::random({19, 0}, kDim, 6, 3, 2, dtype), dtype);
+}
+
+TEST_CASE_TEMPLATE("gradient networks train compiled as they train eagerly, in both precisions", Model,
+                   MonotoneCascadedGradNet<Tanh>, MonotoneModularGradNet<Softmax>,
+                   MonotoneModularGradNet<SymmetricSoftmax>, ModularGradNet<Softmax, FreeGain>) {
+  for (DType dtype : {DType::Float32, DType::Float64}) check_training(Model::random({20, 0}, kDim, 6, 3, dtype), dtype);
 }
 
 TEST_CASE("the Hessian of a potential times a vector is a program that many vectors can be given to") {
