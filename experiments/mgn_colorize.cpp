@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "experiments/support/cloud_metrics.h"
 #include "experiments/support/datasets.h"
+#include "experiments/support/histogram_matching.h"
 #include "experiments/support/image_metrics.h"
 #include "experiments/support/transport_fitting.h"
 #include "models/certificates.h"
@@ -85,33 +85,17 @@ Tensor affine_channels(const Pictures& training, const Tensor& grey) {
   }
   return concat(channels, 1);
 }
-// The map of quantiles, the optimal transport of each channel by itself.
+// The increasing map of each channel by itself. A thousand pictures have a million pixels: enough for quantiles.
 Tensor matched_histograms(const Pictures& training, const Tensor& grey) {
-  constexpr std::int64_t kLevels = 256;
-  const auto quantiles = [](const Tensor& values) {
-    const Tensor sorted = sort(reshape(values, {-1}));
-    std::vector<std::int64_t> at;
-    for (std::int64_t k = 0; k < kLevels; ++k) at.push_back((2 * k + 1) * sorted.size() / (2 * kLevels));
-    return gather(sorted, index_tensor(at, {kLevels})).to_vector<double>();
+  const std::int64_t used = std::min<std::int64_t>(training.colour.dim(0), 1000), rows = grey.dim(0);
+  const auto as_pixels = [](const Tensor& rows_of_planes) {
+    const std::int64_t n = rows_of_planes.dim(0);
+    return reshape(permute(reshape(rows_of_planes, {n, kCifarChannels, kPixels}), {0, 2, 1}), {n * kPixels, 3});
   };
-  const std::vector<double> from = quantiles(training.grey), values = grey.to_vector<double>();
-  std::vector<Tensor> channels;
-  for (std::int64_t c = 0; c < kCifarChannels; ++c) {
-    const std::vector<double> to = quantiles(channel(training.colour, c));
-    std::vector<double> mapped;
-    for (const double value : values) {
-      const auto next = std::upper_bound(from.begin(), from.end(), value) - from.begin();
-      if (next == 0 || next == kLevels) {
-        mapped.push_back(next == 0 ? to.front() : to.back());
-        continue;
-      }
-      const auto k = static_cast<std::size_t>(next);
-      const double share = (value - from[k - 1]) / (from[k] - from[k - 1]);
-      mapped.push_back(to[k - 1] + share * (to[k] - to[k - 1]));
-    }
-    channels.push_back(tensor(mapped, grey.shape(), grey.dtype()));
-  }
-  return concat(channels, 1);
+  const HistogramMatching match(as_pixels(in_three_channels(slice(training.grey, 0, 0, used))),
+                                as_pixels(slice(training.colour, 0, 0, used)));
+  const Tensor pixels = reshape(match(as_pixels(in_three_channels(grey))), {rows, kPixels, kCifarChannels});
+  return reshape(permute(pixels, {0, 2, 1}), {rows, kDim});
 }
 
 // Ridge regression of colour minus luma on all pixels of the luma: what the best matrix can do, a gradient or not. The
@@ -136,9 +120,10 @@ Tensor regressed(const Sets& sets, const Tensor& grey) {
 
 using Network = CascadedMgn<Tanh>;
 
-// Begins near the picture unchanged: V = I.
+// Begins near the picture unchanged: V = I, and W small enough that pairs are found from the first batch on.
 Network network_of(const RandomKey& key, const Settings& settings, DType dtype) {
   Network network = Network::random(key, kDim, settings.units, settings.layers, 1, dtype);
+  network.weight = 0.25 * network.weight;
   network.linear.factor = eye(kDim, dtype);
   return network;
 }
@@ -149,8 +134,8 @@ class Study {
       : run_(run), settings_(settings), sets_(load(Path(run.options().data), settings, run.dtype())) {
     if (!sets_.note.empty()) run.print(sets_.note);
     directions_ = random_directions({run.seed(), std::uint64_t{1} << 60}, 256, kDim, run.dtype());
-    for (std::int64_t i = 0; i < kShown; ++i) shown_.push_back(i * settings.test / kShown);
-    add_to_sheet(in_three_channels(sets_.test.grey));
+    for (std::int64_t i = 0; i < kShown; ++i) shown_.push_back(i * settings.test / kShown + i);
+    sheet_ = {.name = "sheet", .title = "Test pictures, coloured from grey", .columns = kShown};
   }
 
   // A row, and a line of the sheet. `values` are clamped to [0, 1] for the scores of pictures, as a file would.
@@ -165,7 +150,7 @@ class Study {
     row.set("sliced_w2", std::sqrt(sliced_wasserstein(few, others, directions_).item()));
     row.set("seconds", seconds);
     rows_.push_back(row);
-    add_to_sheet(seen);
+    add_to_sheet(model, seen);
   }
 
   void fit() {
@@ -204,10 +189,9 @@ class Study {
   }
 
   void finish() {
-    add_to_sheet(sets_.test.colour);
+    add_to_sheet("truth", sets_.test.colour);
     for (const Row& row : rows_) run_.add_result(row);
-    write_png(run_.file("figures/sheet.png"), image_sheet(sheet_, kShown));
-    run_.print("figures/sheet.png: grey, then one line for each model in the order of the table, and the truth");
+    run_.draw(sheet_);
   }
 
  private:
@@ -219,9 +203,11 @@ class Study {
     rows_.back().set("min_eigenvalue", certificate.smallest_ritz_value);
     rows_.back().set("monotonicity_violations", certificate.monotonicity_violations);
   }
-  void add_to_sheet(const Tensor& rows) {
+  void add_to_sheet(const std::string& title, const Tensor& rows) {
     const Tensor chosen = gather(rows, index_tensor(shown_, {kShown}));
-    for (const Image& image : images_of_rows(chosen, kCifarSide, kCifarSide, kCifarChannels)) sheet_.push_back(image);
+    for (const Image& image : images_of_rows(chosen, kCifarSide, kCifarSide, kCifarChannels))
+      sheet_.pictures.push_back(image);
+    sheet_.row_titles.push_back(title);
   }
 
   Run& run_;
@@ -229,7 +215,7 @@ class Study {
   Sets sets_;
   Tensor directions_;
   std::vector<std::int64_t> shown_;
-  std::vector<Image> sheet_;
+  PictureSheet sheet_;
   std::vector<Row> rows_;
 };
 
@@ -258,8 +244,8 @@ int main(int argc, char** argv) {
       [&](Run& run) {
         run.add_paper({{"model", "C-MGN"}, {"statement", "pictures only; no score is printed"}});
         Study study(run, settings);
-        study.fit();
         study.rivals();
+        study.fit();
         study.finish();
       });
 }

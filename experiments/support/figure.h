@@ -80,8 +80,8 @@ struct LinePlot {
   std::vector<Curve> curves = {};
 };
 
-// Pictures of one size, row by row, with titles over the columns and beside the rows. NAME.dat is then the sheet without
-// titles, a PNG file. Small pictures are magnified.
+// Pictures of one size, row by row, with titles over the columns and beside the rows, or a caption over each picture.
+// NAME.dat is then the sheet without titles, a PNG file. Small pictures are magnified.
 struct PictureSheet {
   std::string name = {};
   std::string title = {};
@@ -89,6 +89,7 @@ struct PictureSheet {
   std::int64_t columns = 1;
   std::int64_t gap = 2;  // pixels between and around pictures
   std::vector<std::string> column_titles = {}, row_titles = {};
+  std::vector<std::string> captions = {};  // stand in the gap, which is widened for them
 };
 
 struct DrawnFigure {

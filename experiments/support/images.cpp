@@ -1,6 +1,7 @@
 #include "experiments/support/images.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "engine/ops.h"
@@ -104,16 +105,20 @@ Image as_rgb(const Image& image) {
   });
 }
 
-Image reduced(const Image& image, std::int64_t longest) {
-  const std::int64_t factor = (std::max(image.height, image.width) + longest - 1) / std::max<std::int64_t>(longest, 1);
-  if (factor <= 1) return image;
-  // Whole blocks only: up to factor - 1 pixels are cut off below and on the right.
-  const std::int64_t height = std::max<std::int64_t>(image.height / factor, 1);
-  const std::int64_t width = std::max<std::int64_t>(image.width / factor, 1);
+Image fitted(const Image& image, std::int64_t height, std::int64_t width) {
+  if (height < 1 || width < 1) throw std::invalid_argument(str("[fitted] into ", height, " x ", width, " pixels"));
+  const auto ratio = [](std::int64_t a, std::int64_t b) { return static_cast<double>(a) / static_cast<double>(b); };
+  const double factor = std::max({ratio(image.height, height), ratio(image.width, width), 1.0});
+  const auto inner_height = std::clamp<std::int64_t>(std::llround(ratio(image.height, 1) / factor), 1, height);
+  const auto inner_width = std::clamp<std::int64_t>(std::llround(ratio(image.width, 1) / factor), 1, width);
+  const std::int64_t top = (height - inner_height) / 2, left = (width - inner_width) / 2;
   return make_image(height, width, image.channels, [&](std::int64_t y, std::int64_t x, std::int64_t c) {
+    const std::int64_t i = y - top, j = x - left;
+    if (i < 0 || i >= inner_height || j < 0 || j >= inner_width) return std::uint8_t{255};
+    // The pixels whose first corner lies in the new one's area.
     std::int64_t total = 0, count = 0;
-    for (std::int64_t v = y * factor; v < std::min((y + 1) * factor, image.height); ++v)
-      for (std::int64_t u = x * factor; u < std::min((x + 1) * factor, image.width); ++u, ++count)
+    for (std::int64_t v = i * image.height / inner_height; v < (i + 1) * image.height / inner_height; ++v)
+      for (std::int64_t u = j * image.width / inner_width; u < (j + 1) * image.width / inner_width; ++u, ++count)
         total += image.values[index_of(image, v, u, c)];
     return static_cast<std::uint8_t>((total + count / 2) / count);
   });

@@ -44,7 +44,7 @@ Image image_sheet(const std::vector<Image>& images, std::int64_t columns, std::i
 // The same with three channels.
 Image as_rgb(const Image& image);
 
-// Smaller by averaging, so that the longer side has at most `longest` pixels; the same picture if it already has.
-Image reduced(const Image& image, std::int64_t longest);
+// Shrunk to fit into height x width, by averaging over the area of each new pixel, and centred on white. Never enlarged.
+Image fitted(const Image& image, std::int64_t height, std::int64_t width);
 
 }  // namespace brenier::experiments

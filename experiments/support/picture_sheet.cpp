@@ -13,6 +13,7 @@ namespace {
 
 // Lengths in pixels at twice the density of the text on a page; a letter's is the mean of many.
 constexpr double kTitle = 70, kColumnTitle = 50, kMargin = 20, kLetter = 15, kSide = 1600, kMostMagnified = 8;
+constexpr std::int64_t kCaptionGap = 48;
 
 void check(const PictureSheet& figure) {
   const auto count = std::ssize(figure.pictures);
@@ -22,6 +23,8 @@ void check(const PictureSheet& figure) {
   const std::int64_t rows = (count + figure.columns - 1) / figure.columns;
   if (std::ssize(figure.column_titles) > figure.columns || std::ssize(figure.row_titles) > rows)
     throw std::invalid_argument(str("[draw] ", figure.name, " has more titles than columns or rows"));
+  if (std::ssize(figure.captions) > count)
+    throw std::invalid_argument(str("[draw] ", figure.name, " has more captions than pictures"));
 }
 
 double text_width(const std::string& text) { return kLetter * static_cast<double>(text.size()); }
@@ -62,6 +65,14 @@ void write_titles(std::ostream& out, const PictureSheet& figure, const Layout& a
     write_label(out, at, title, at.left - kMargin, y, "right");
     y += step_y;
   }
+  const double half_gap = 0.5 * at.scale * static_cast<double>(figure.gap);
+  for (std::size_t i = 0; i < figure.captions.size(); ++i) {
+    const auto across = static_cast<std::size_t>(figure.columns);
+    const double picture = at.scale * static_cast<double>(figure.pictures[0].width) + half_gap;
+    const auto row = static_cast<double>(i / across), column = static_cast<double>(i % across);
+    const double middle = at.left + half_gap + column * step_x + 0.5 * picture;
+    write_label(out, at, figure.captions[i], middle, at.top + half_gap + row * step_y, "center");
+  }
 }
 
 std::string script_text(const PictureSheet& figure, const Image& sheet) {
@@ -80,8 +91,10 @@ std::string script_text(const PictureSheet& figure, const Image& sheet) {
 
 }  // namespace
 
-DrawnFigure draw(const PictureSheet& figure, const Path& folder) {
-  check(figure);
+DrawnFigure draw(const PictureSheet& given, const Path& folder) {
+  check(given);
+  PictureSheet figure = given;
+  if (!figure.captions.empty()) figure.gap = std::max(figure.gap, kCaptionGap);
   const Image sheet = as_rgb(image_sheet(figure.pictures, figure.columns, figure.gap));
   return draw_script(figure.name, to_png(sheet), script_text(figure, sheet), folder);
 }

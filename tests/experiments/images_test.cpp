@@ -230,11 +230,12 @@ TEST_CASE("a sheet places pictures row by row with gaps around them") {
               {"[image_sheet] pictures of 1 x 1 and of 1 x 2"}) == "");
 }
 
-TEST_CASE("a reduced picture holds the means of blocks") {
+TEST_CASE("a fitted picture holds means over areas, centred on white") {
   const Image image{2, 4, 1, {0, 2, 10, 10, 4, 6, 20, 21}};
-  const Image half = reduced(image, 2);
-  CHECK(half.height == 1);
-  CHECK(half.width == 2);
-  CHECK(half.values == Values{3, 15});
-  CHECK(reduced(image, 4).values == image.values);
+  CHECK(fitted(image, 1, 2).values == Values{3, 15});
+  CHECK(fitted(image, 3, 2).values == Values{255, 255, 3, 15, 255, 255});
+  CHECK(fitted(image, 2, 4).values == image.values);
+  CHECK(fitted(image, 2, 6).values == Values{255, 0, 2, 10, 10, 255, 255, 4, 6, 20, 21, 255});
+  CHECK(fitted({1, 9, 1, Values(9, 7)}, 1, 1).values == Values{7});
+  CHECK(lacks(message_of([&] { fitted(image, 0, 2); }), {"[fitted] into 0 x 2"}) == "");
 }
