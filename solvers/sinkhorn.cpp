@@ -69,18 +69,12 @@ class Update {
 
   // The same as a function of the rows, for derivatives: a block is computed again when one is asked for.
   Tensor at(const Tensor& rows, const Tensor& h, double epsilon) const {
-<<<<<<< HEAD
     if (rows.dim(0) <= block_) return products_of(rows).soft_minimum(h, epsilon);
-    return by_blocks(rows, h, epsilon,
-                     [](const TensorFunction& f, const Tensor& block) { return checkpoint(f, {block}); });
-=======
-    if (rows.dim(0) <= block_) return soft_minimum(matmul(rows, columns_), h, epsilon);
     // A program keeps what it records, and f captures values of it.
     const bool keeps = in_program(rows) || in_program(columns_) || in_program(h);
     return by_blocks(rows, h, epsilon, [keeps](const TensorFunction& f, const Tensor& block) {
       return keeps ? f({block}) : checkpoint(f, {block});
     });
->>>>>>> data
   }
 
  private:
