@@ -30,10 +30,10 @@ enum class ModelChoice { All, CMgn, MMgn, CGradNet, MGradNet, SignFree };
 struct Settings {
   TargetChoice target = TargetChoice::All;
   ModelChoice model = ModelChoice::All;
-  std::int64_t seeds = 5, validation_points = 2000, repetitions = 20;
+  std::int64_t seeds = 5, validation_points = 1000, repetitions = 20;
   std::int64_t units = 0, depth = 0;  // 0: those of the report
   TransportFitOptions fit{
-      .steps = 3000, .batch = 256, .learning_rate = 2e-2, .blur = 1, .scaling = 0.7, .validations = 20};
+      .steps = 2000, .batch = 256, .learning_rate = 3e-2, .blur = 0.5, .scaling = 0.7, .validations = 20};
 };
 
 // Streams of random numbers: one seed for each, so that no point is drawn for two purposes.
