@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "engine/str.h"
+#include "experiments/support/cloud_metrics.h"
 
 namespace brenier::experiments {
 
@@ -16,6 +17,30 @@ Tensor digit_points(const ByteArray& images, std::span<const std::int64_t> rows,
 std::vector<Image> digit_images(const Tensor& points, std::int64_t count) {
   const Tensor first = slice(points, 0, 0, std::min(count, points.dim(0)));
   return images_of_rows(0.5 * (first + 1.0), kDigitSide, kDigitSide);
+}
+
+std::vector<std::uint8_t> NearestClass::operator()(const Tensor& points) const {
+  std::vector<std::uint8_t> result;
+  for (const std::int64_t row : nearest_rows(points, pictures).index.to_vector<std::int64_t>())
+    result.push_back(labels.at(static_cast<std::size_t>(row)));
+  return result;
+}
+
+double share_of(const std::vector<std::uint8_t>& classes, const std::vector<std::uint8_t>& wanted) {
+  double equal = 0;
+  for (std::size_t i = 0; i < classes.size(); ++i) equal += classes[i] == wanted.at(i) ? 1 : 0;
+  return equal / static_cast<double>(classes.size());
+}
+
+double share_of(const std::vector<std::uint8_t>& classes, std::uint8_t wanted) {
+  return share_of(classes, std::vector<std::uint8_t>(classes.size(), wanted));
+}
+
+std::string file_word(const std::string& title) {
+  std::string word;
+  for (const char c : title)
+    if (c != ',') word += c == ' ' ? '_' : c;
+  return word;
 }
 
 std::vector<std::int64_t> shuffled_rows(const RandomKey& key, std::int64_t n) {

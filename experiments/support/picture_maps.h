@@ -1,13 +1,37 @@
-// What the programs on pictures share about their networks: a start as an affine map, and evidence that what came out of
-// training is monotone.
+// What the programs on pictures share about their networks: a module that chooses among pictures, starts that depend on
+// data, and evidence that what came out of training is monotone.
 #pragma once
 
 #include "experiments/support/cloud_metrics.h"
 #include "experiments/support/json.h"
 #include "models/certificates.h"
 #include "models/layers.h"
+#include "models/mgn.h"
 
 namespace brenier::experiments {
+
+// s(z) = ln(1 + Σ e^{z_i}) and σ = ∇s, a softmax with one more entry for z = 0: an M-MGN of it adds s(z) times a mean of
+// its rows, that of the largest z_i before all. The common choice ln cosh (models/mgn.h) adds up all its rows.
+struct SoftMaximum {
+  static Tensor value(const Tensor& z) { return logsumexp(with_zero(z), {-1}, true); }
+  static Tensor gradient(const Tensor& z) { return slice(softmax(with_zero(z)), 1, 1, z.dim(1) + 1); }
+  static Tensor hessian(const Tensor& weight, const Tensor& z) {  // Wᵀ (diag σ - σ σᵀ) W
+    const Tensor chosen = gradient(z), average = matmul(chosen, weight);
+    return ridge_jacobian(weight, chosen) - expand_axis(average, 2) * expand_axis(average, 1);
+  }
+
+ private:
+  static Tensor with_zero(const Tensor& z) { return pad(z, {0, 1}, {0, 0}); }
+};
+
+// The rows of all modules become scale · (picture - mean), from the first pictures on, with biases -|row|²/2: then e^{z_i} is
+// the likelihood ratio of noise about that row and noise about 0.
+void start_at_pictures(ModularMgn<SoftMaximum>& model, const Tensor& pictures, const Tensor& mean, double scale);
+// Moves the offset so that the image of these points has this mean.
+template <HasParameters Model>
+void center_image(Model& model, const Tensor& points, const Tensor& mean_of_image) {
+  model.offset = model.offset + cast(mean_of_image, model.offset.dtype()) - mean(model(points), {0});
+}
 
 // x -> offset + matrix x for a positive semidefinite matrix, besides what else the network consists of.
 template <HasParameters Model>
