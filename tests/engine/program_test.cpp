@@ -211,14 +211,15 @@ TEST_SUITE("program") {
     CHECK(bit_mismatch(split(arguments)[0], detour(arguments)) == "");
   }
 
-  TEST_CASE("after the first run a program takes memory for its outputs only") {
+  TEST_CASE("after two runs a program takes memory for its outputs only") {
     Sampler sampler(11);
     const SmallIcnn icnn = make_small_icnn(3, 8, sampler);
     const Data data{sampler.uniform({20, 3}), sampler.uniform({20, 3})};
     const Program program = compile_gradient(icnn, data, icnn_loss).program();
     Data inputs = data, outputs;
     for (const NamedParameter& parameter : parameters_of(icnn)) inputs.push_back(parameter.value);
-    program.run(inputs, outputs);
+    // The results of a run are held while the next one makes its own.
+    for (int i = 0; i < 2; ++i) program.run(inputs, outputs);
     const MemoryStats before = memory_stats();
     const std::uint64_t heap_before = heap_allocations();
     for (int i = 0; i < 10; ++i) program.run(inputs, outputs);

@@ -58,8 +58,9 @@ std::string archive(const std::vector<Member>& members, const std::string& comme
          little(directory.size(), 4) + little(begin, 4) + little(comment.size(), 2) + comment;
 }
 
-const std::string kNumbers = to_npy(tensor({{1.0, 2.0}, {3.0, 4.0}}));
-const std::string kRange = to_npy(arange(1000));
+// Functions, for nothing may be computed before main() has begun.
+std::string numbers() { return to_npy(tensor({{1.0, 2.0}, {3.0, 4.0}})); }
+std::string range() { return to_npy(arange(1000)); }
 
 std::string refusal(const std::string& bytes, const std::string& name = "a", std::uint64_t limit = 1 << 20) {
   return message_of([&] { NpzFile(bytes, "x.npz", limit).at(name); });
@@ -68,25 +69,25 @@ std::string refusal(const std::string& bytes, const std::string& name = "a", std
 }  // namespace
 
 TEST_CASE("stored and deflated arrays are read by name") {
-  const NpzFile file(archive({{"b.npy", kRange, 8}, {"a.npy", kNumbers}}, "a comment"), "test");
+  const NpzFile file(archive({{"b.npy", range(), 8}, {"a.npy", numbers()}}, "a comment"), "test");
   CHECK(file.names() == std::vector<std::string>{"a", "b"});
-  CHECK(to_npy(file.at("a")) == kNumbers);
-  CHECK(to_npy(file.at("b")) == kRange);
+  CHECK(to_npy(file.at("a")) == numbers());
+  CHECK(to_npy(file.at("b")) == range());
   CHECK(NpzFile(archive({}), "test").names().empty());
   const TemporaryFolder folder;
-  write_file(folder / "x.npz", archive({{"a.npy", kNumbers}}));
+  write_file(folder / "x.npz", archive({{"a.npy", numbers()}}));
   CHECK(read_npz(folder / "x.npz").at("a").shape() == Shape{2, 2});
 }
 
 TEST_CASE("an array that is not there is named beside those that are") {
-  CHECK(lacks(refusal(archive({{"a.npy", kNumbers}, {"b.npy", kNumbers}}), "c"),
+  CHECK(lacks(refusal(archive({{"a.npy", numbers()}, {"b.npy", numbers()}}), "c"),
               {"x.npz: has no array 'c'; it has a, b"}) == "");
   CHECK(lacks(refusal(archive({}), "c"), {"x.npz: has no array 'c'; it has none"}) == "");
 }
 
 TEST_CASE("every truncation of an archive is refused") {
   for (const unsigned method : {0u, 8u}) {
-    const std::string bytes = archive({{"a.npy", kNumbers, method}});
+    const std::string bytes = archive({{"a.npy", numbers(), method}});
     for (std::size_t length = 0; length < bytes.size(); ++length) {
       CAPTURE(length);
       CHECK(lacks(refusal(bytes.substr(0, length)), {"x.npz: "}) == "");
@@ -96,7 +97,7 @@ TEST_CASE("every truncation of an archive is refused") {
 
 TEST_CASE("no flipped bit of the data gives another array") {
   for (const unsigned method : {0u, 8u}) {
-    const std::string bytes = archive({{"a.npy", kNumbers, method}});
+    const std::string bytes = archive({{"a.npy", numbers(), method}});
     const std::size_t begin = 30 + 5 + 20, end = bytes.find("PK\x01\x02");
     for (std::size_t i = begin; i < end; ++i) {
       std::string damaged = bytes;
@@ -104,7 +105,7 @@ TEST_CASE("no flipped bit of the data gives another array") {
       CAPTURE(i);
       // Bits that fill up the last byte of deflate data mean nothing.
       if (refusal(damaged).empty())
-        CHECK(to_npy(NpzFile(damaged, "test").at("a")) == kNumbers);
+        CHECK(to_npy(NpzFile(damaged, "test").at("a")) == numbers());
       else
         CHECK(lacks(refusal(damaged), {"x.npz: a.npy: "}) == "");
     }
@@ -116,13 +117,13 @@ TEST_CASE("damaged and unsupported archives are refused") {
     std::string bytes;
     const char* message;
   };
-  std::string misplaced = archive({{"a.npy", kNumbers}});
+  std::string misplaced = archive({{"a.npy", numbers()}});
   misplaced[misplaced.size() - 3] = '\x7F';  // the offset of the directory
-  std::string not_entry = archive({{"a.npy", kNumbers}});
+  std::string not_entry = archive({{"a.npy", numbers()}});
   not_entry[not_entry.find("PK\x01\x02")] = 'Q';
-  std::string no_header = archive({{"a.npy", kNumbers}});
+  std::string no_header = archive({{"a.npy", numbers()}});
   no_header[0] = 'Q';
-  std::string wide = archive({{"a.npy", kNumbers}});
+  std::string wide = archive({{"a.npy", numbers()}});
   wide.replace(wide.size() - 6, 4, "\xFF\xFF\xFF\xFF");
   const Case cases[] = {
       {"no archive", "x.npz: no directory at the end of its 10 bytes"},
@@ -130,14 +131,14 @@ TEST_CASE("damaged and unsupported archives are refused") {
       {not_entry, "x.npz: the directory is damaged at byte"},
       {no_header, "x.npz: a.npy: no header at byte 0"},
       {wide, "x.npz: a zip archive with 64-bit sizes"},
-      {archive({{"a.npy", kNumbers, 0, 0, 0xFFFFFFFF}}), "x.npz: a.npy: has 64-bit sizes"},
-      {archive({{"a.npy", kNumbers, 0, 1}}), "x.npz: a.npy: is encrypted"},
-      {archive({{"a.npy", kNumbers, 12}}), "x.npz: a.npy: compression method 12"},
-      {archive({{"a.npy", kNumbers}, {"a.npy", kNumbers}}), "x.npz: a.npy: is there twice"},
-      {archive({{"a.npy", kNumbers, 0, 0, 7}}), "is stored in 160 bytes, but announces 7"},
-      {archive({{"a.npy", kNumbers, 8, 0, 7}}), "unpacks to more than the 7 bytes"},
-      {archive({{"a.npy", kNumbers, 8, 0, 7000}}), "unpacks to 160 bytes, not to the 7000"},
-      {archive({{"a.npy", kNumbers, 8, 0, ~std::uint64_t{0}, 1}}), "the checksum is wrong"},
+      {archive({{"a.npy", numbers(), 0, 0, 0xFFFFFFFF}}), "x.npz: a.npy: has 64-bit sizes"},
+      {archive({{"a.npy", numbers(), 0, 1}}), "x.npz: a.npy: is encrypted"},
+      {archive({{"a.npy", numbers(), 12}}), "x.npz: a.npy: compression method 12"},
+      {archive({{"a.npy", numbers()}, {"a.npy", numbers()}}), "x.npz: a.npy: is there twice"},
+      {archive({{"a.npy", numbers(), 0, 0, 7}}), "is stored in 160 bytes, but announces 7"},
+      {archive({{"a.npy", numbers(), 8, 0, 7}}), "unpacks to more than the 7 bytes"},
+      {archive({{"a.npy", numbers(), 8, 0, 7000}}), "unpacks to 160 bytes, not to the 7000"},
+      {archive({{"a.npy", numbers(), 8, 0, ~std::uint64_t{0}, 1}}), "the checksum is wrong"},
       {archive({{"a.npy", "text"}}), "x.npz: a.npy: offset 0: does not begin with the .npy signature"},
       // A bomb: three million zeros in three thousand bytes, announced or not.
       {archive({{"a.npy", std::string(3'000'000, '\0'), 8}}), "unpacks to 3000000 bytes; at most 1048576"},
