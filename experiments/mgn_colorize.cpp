@@ -30,7 +30,7 @@ constexpr std::int64_t kPixels = kCifarSide * kCifarSide, kDim = kCifarChannels 
 
 struct Settings {
   std::int64_t images = 16'000, validation = 1000, test = 2000, units = 512, layers = 24;
-  TransportFitOptions fit{.steps = 6000, .batch = 128, .learning_rate = 5e-4, .blur = 0.03, .validations = 20};
+  TransportFitOptions fit{.steps = 2000, .batch = 128, .learning_rate = 5e-4, .blur = 0.03, .validations = 20};
 };
 
 // Rows of coloured pictures, [n, 3072] in [0, 1], and their luma, [n, 1024].
@@ -132,10 +132,13 @@ class Study {
  public:
   Study(Run& run, const Settings& settings)
       : run_(run), settings_(settings), sets_(load(Path(run.options().data), settings, run.dtype())) {
-    if (!sets_.note.empty()) run.print(sets_.note);
+    sheet_ = {.name = "sheet", .title = "Test pictures, coloured from grey", .columns = kShown};
+    if (!sets_.note.empty()) {
+      run.print(sets_.note);
+      sheet_.title += " (" + sets_.note + ")";
+    }
     directions_ = random_directions({run.seed(), std::uint64_t{1} << 60}, 256, kDim, run.dtype());
     for (std::int64_t i = 0; i < kShown; ++i) shown_.push_back(i * settings.test / kShown + i);
-    sheet_ = {.name = "sheet", .title = "Test pictures, coloured from grey", .columns = kShown};
   }
 
   // A row, and a line of the sheet. `values` are clamped to [0, 1] for the scores of pictures, as a file would.

@@ -281,13 +281,11 @@ class Iteration {
   std::int64_t iterations_ = 0;
 };
 
-bool records_program(const Tensor& x) { return x.recorded() && x.tape()->recording_program(); }
-
 }  // namespace
 
 SinkhornSolution solve_sinkhorn(const Tensor& x, const Tensor& y, const SinkhornOptions& options) {
   check_arguments(x, y, options);
-  const bool readable = !records_program(x) && !records_program(y);
+  const bool readable = !in_program(x) && !in_program(y);
   if (!readable && (options.diameter == 0 || options.tolerance > 0))
     throw std::invalid_argument(
         "[sinkhorn] in a program that is being recorded the diameter must be given, and no tolerance");
