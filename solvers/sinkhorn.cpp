@@ -30,7 +30,6 @@ namespace {
 constexpr std::int64_t kBlockBytes = std::int64_t{4} << 20;  // of products of points that are not kept
 
 bool in_program(const Tensor& x) { return x.recorded() && x.tape()->recording_program(); }
-
 // The same value as a constant. What a program is made of must stay recorded.
 Tensor held(const Tensor& x) { return in_program(x) ? stop_gradient(x) : x.detached(); }
 
