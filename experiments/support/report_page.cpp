@@ -8,8 +8,9 @@
 namespace brenier::experiments {
 namespace {
 
-// System fonts; colours follow the reader's light or dark setting; wide tables scroll inside their own frame, so the
-// page itself never scrolls sideways on a phone.
+// System fonts; colours follow the reader's light or dark setting. A run is meant to fit on a screen: long or wide tables and
+// many pictures scroll inside frames of their own, and a picture that is clicked, or reached with the Tab key, grows to
+// the width of the page.
 constexpr const char* kStyle = R"(
 :root { color-scheme: light dark; --ink: #1c1f23; --soft: #5d6570; --line: #dfe3e8; --card: #ffffff; --page: #f5f6f8;
   --accent: #0b61a4; --code: #eef1f4; }
@@ -17,7 +18,7 @@ constexpr const char* kStyle = R"(
   --page: #14171a; --accent: #6cb6f5; --code: #272c32; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
-main { max-width: 62rem; margin: 0 auto; padding: 2rem 1rem 4rem; }
+main { max-width: 76rem; margin: 0 auto; padding: 2rem 1rem 4rem; }
 h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.3rem; margin: 0; overflow-wrap: anywhere; }
 h3 { font-size: .8rem; letter-spacing: .06em; text-transform: uppercase; color: var(--soft); margin: 1.6rem 0 .4rem; }
 a { color: var(--accent); } p { margin: .5rem 0; } nav ul { padding-left: 1.2rem; }
@@ -26,10 +27,18 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .claim { border-left: 3px solid var(--accent); padding-left: .9rem; margin: .9rem 0; }
 .badge { display: inline-block; border: 1px solid var(--line); border-radius: 99px; padding: 0 .6rem; font-size: .8rem;
   color: var(--soft); margin-left: .5rem; vertical-align: middle; font-weight: normal; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
+.tables { display: grid; grid-template-columns: fit-content(36%) minmax(0, 1fr); column-gap: 2.5rem; }
+.tables > div:only-child { grid-column: 1 / -1; }
+@media (max-width: 60rem) { .tables { grid-template-columns: minmax(0, 1fr); } }
+.frame { overflow: auto; max-height: 17rem; } .frame th { position: sticky; top: 0; background: var(--card); } table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .8rem .3rem 0; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--soft); } .number { text-align: right; }
-figure { margin: 1rem 0 0; } figure img { max-width: 100%; height: auto; border-radius: 8px; background: #fff; display: block; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1rem;
+  margin-top: 1rem; max-height: 33rem; overflow: auto; }
+figure { margin: 0; cursor: zoom-in; } figure:only-child { grid-column: 1 / -1; }
+figure img { width: 100%; max-height: 14rem; object-fit: contain; border-radius: 8px; background: #fff; display: block; }
+figure:only-child img { max-height: 28rem; }
+figure:focus { grid-column: 1 / -1; cursor: auto; outline: none; } figure:focus img { max-height: none; }
 figcaption { color: var(--soft); font-size: .85rem; margin-top: .3rem; }
 pre { background: var(--code); border-radius: 8px; padding: .7rem .9rem; overflow-x: auto; font-size: .85rem; margin: .4rem 0; }
 summary { cursor: pointer; color: var(--soft); font-size: .88rem; margin-top: 1rem; }
@@ -69,12 +78,12 @@ std::string table(const std::vector<Row>& rows) {
     }
     body += "</tr>\n";
   }
-  return str("<div class=\"wide\"><table><thead><tr>", head, "</tr></thead>\n<tbody>", body,
+  return str("<div class=\"frame\"><table><thead><tr>", head, "</tr></thead>\n<tbody>", body,
              "</tbody></table></div>\n");
 }
 
 std::string titled_table(const char* title, const std::vector<Row>& rows) {
-  return rows.empty() ? std::string() : str("<h3>", title, "</h3>\n", table(rows));
+  return rows.empty() ? std::string() : str("<div><h3>", title, "</h3>\n", table(rows), "</div>\n");
 }
 
 bool flag(const Row& row, const char* key) {
@@ -91,13 +100,14 @@ std::string badges(const Row& metrics) {
 }
 
 std::string pictures(const ReportEntry& entry) {
-  std::string result;
+  if (entry.pictures.empty()) return {};
+  std::string result = "<div class=\"pictures\">\n";
   for (const ReportPicture& picture : entry.pictures) {
     const std::string name = html_escaped(picture.name);
-    result += str("<figure><img alt=\"", name, "\" src=\"data:image/png;base64,", base64(picture.png),
+    result += str("<figure tabindex=\"0\"><img alt=\"", name, "\" src=\"data:image/png;base64,", base64(picture.png),
                   "\"><figcaption>", name, "</figcaption></figure>\n");
   }
-  return result;
+  return result + "</div>\n";
 }
 
 // "on Xeon, 2 cores · 2026-01-31 · 12 s"
@@ -116,8 +126,8 @@ std::string section(const ReportEntry& entry, std::size_t number) {
       str("<section id=\"run", number, "\">\n<h2>", text_of(metrics, "experiment"), badges(metrics), "</h2>\n");
   html += str("<p class=\"soft\">", text_of(metrics, "source"), "</p>\n<p class=\"claim\">", text_of(metrics, "claim"),
               "</p>\n");
-  html += titled_table("Published", rows_of(metrics, "paper"));
-  html += titled_table("Ours", rows_of(metrics, "results"));
+  html += str("<div class=\"tables\">\n", titled_table("Published", rows_of(metrics, "paper")),
+              titled_table("Ours", rows_of(metrics, "results")), "</div>\n");
   html += pictures(entry);
   html += str("<h3>Reproduce</h3>\n<pre>", text_of(metrics, "command"), "</pre>\n<p class=\"soft\">",
               circumstances(metrics), " · folder ", html_escaped(entry.folder), "</p>\n");
@@ -175,7 +185,8 @@ std::string report_page(const std::vector<ReportEntry>& entries) {
       "<title>Brenier: results</title>\n<style>";
   html += kStyle;
   html += str("</style>\n</head>\n<body>\n<main>\n<h1>Brenier: results</h1>\n<p class=\"soft\">",
-              "Each section states what a paper claims, what it published, and what this machine measured.</p>\n");
+              "Each section states what a paper claims, what it published, and what this machine measured. ",
+              "Click a picture to enlarge it.</p>\n");
   html += contents(entries);
   for (std::size_t i = 0; i < entries.size(); ++i) html += section(entries[i], i);
   return html + "</main>\n</body>\n</html>\n";
