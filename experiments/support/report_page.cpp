@@ -27,9 +27,9 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .claim { border-left: 3px solid var(--accent); padding-left: .9rem; margin: .9rem 0; }
 .badge { display: inline-block; border: 1px solid var(--line); border-radius: 99px; padding: 0 .6rem; font-size: .8rem;
   color: var(--soft); margin-left: .5rem; vertical-align: middle; font-weight: normal; }
-.tables { display: grid; grid-template-columns: fit-content(36%) minmax(0, 1fr); column-gap: 2.5rem; }
-.tables > div:only-child { grid-column: 1 / -1; }
-@media (max-width: 60rem) { .tables { grid-template-columns: minmax(0, 1fr); } }
+.tables { display: flex; column-gap: 2.5rem; } .tables > div { min-width: 0; flex: 1 1 auto; }
+.tables > div:first-child:not(:only-child) { flex: 0 0 auto; max-width: 36%; }
+@media (max-width: 60rem) { .tables { display: block; } .tables > div:first-child:not(:only-child) { max-width: none; } }
 .frame { overflow: auto; max-height: 17rem; } .frame th { position: sticky; top: 0; background: var(--card); } table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .8rem .3rem 0; text-align: left; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--soft); } .number { text-align: right; }
