@@ -74,13 +74,14 @@ class Study {
 
   // Linear maps, and what needs no map.
   void add_rivals() {
+    // How near to the training set honest pictures lie: the mean, and what 99 in 100 exceed.
+    const Tensor honest = nearest_rows(pictures_.held_out, pictures_.training).distance;
+    copy_distance_ = sort(honest).at({honest.dim(0) / 100});
     bures_ = add("Bures map", "", linear_image(kDigitPixels), {}).sinkhorn;
     for (const std::int64_t rank : {10, 30}) add(str("Bures map, rank ", rank), "", linear_image(rank), {});
     add("mean picture", "", broadcast_to(cast(mean_, run_.dtype()), pictures_.held_out.shape()), {});
     add("training pictures", "", slice(pictures_.training, 0, 0, settings_.held_out), {});
-    // How near to the training set an honest picture lies.
-    const Tensor honest = nearest_rows(pictures_.held_out, pictures_.training).distance;
-    run_.add_result({{"model", "held-out pictures"}, {"nearest_neighbour", mean(honest).item()}});
+    run_.add_result({{"model", "held-out pictures"}, {"nearest_neighbour", mean(honest).item()}, {"copies", 0.01}});
   }
 
   Cascaded cascaded() const {
@@ -158,6 +159,7 @@ class Study {
     row.set("energy", scores.energy);
     row.set("sliced_w2", scores.sliced_w2);
     row.set("nearest_neighbour", scores.nearest_neighbour);
+    row.set("copies", mean(cast(less(scores.distances, copy_distance_), DType::Float64)).item());
     for (const Field& field : more) row.set(field.key, field.value);
     run_.add_result(row);
     const std::string name = loss.empty() ? model : str(model, ", ", loss);
@@ -190,7 +192,7 @@ class Study {
   Tensor noise_;
   CloudJudge judge_;
   Tensor mean_, root_;  // m and C^½, float64
-  double bures_ = 0;
+  double bures_ = 0, copy_distance_ = 0;
 };
 
 void run_study(Run& run, const Settings& settings) {
@@ -239,10 +241,10 @@ int main(int argc, char** argv) {
            "Carries the 784-dimensional Gaussian onto MNIST by the Sinkhorn divergence and by its energy, and "
            "compares samples with the optimal linear map on held-out pictures.",
        .columns = {"model", "loss", "parameters", "sinkhorn", "ratio_to_bures", "sinkhorn_wide", "energy", "sliced_w2",
-                   "nearest_neighbour", "min_eigenvalue", "monotonicity_violations", "seconds"}},
+                   "nearest_neighbour", "copies", "min_eigenvalue", "monotonicity_violations", "seconds"}},
       [&](OptionTable& options) { add_options(options, settings); },
       [&](Run& run) {
-        run.add_paper({{"statement", "pictures of samples, no number; one loss, blur 0.03 (MVA report)"}});
+        run.add_paper({{"statement", "pictures of samples, no number; divergence at blur 0.03 (MVA report)"}});
         run_study(run, settings);
       });
 }

@@ -49,11 +49,13 @@ CloudScores CloudJudge::operator()(const Tensor& points) const {
   constexpr double kScaling = 0.7;
   const SinkhornOptions published{.blur = blur, .scaling = kScaling}, wide{.blur = wide_blur, .scaling = kScaling};
   const Tensor along = random_directions({0, 0}, directions, points.dim(1), points.dtype());
+  const Tensor distances = nearest_rows(points, training).distance;
   return {.sinkhorn = sinkhorn_divergence(points, held_out, published).item(),
           .wide = sinkhorn_divergence(points, held_out, wide).item(),
           .energy = sinkhorn_energy(points, held_out, published).item(),
           .sliced_w2 = std::sqrt(sliced_wasserstein(points, held_out, along).item()),
-          .nearest_neighbour = mean(nearest_rows(points, training).distance).item()};
+          .nearest_neighbour = mean(distances).item(),
+          .distances = distances};
 }
 
 Tensor gram_factor(const Tensor& matrix, std::int64_t rank) {

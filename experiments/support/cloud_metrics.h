@@ -32,6 +32,7 @@ struct CloudScores {
   double energy = 0;             // D² at the published blur
   double sliced_w2 = 0;          // the root of the mean of W2² over directions
   double nearest_neighbour = 0;  // the mean distance to the training set
+  Tensor distances = {};         // [n]: all of them
 };
 struct CloudJudge {
   Tensor held_out;  // [n, d]
