@@ -30,7 +30,7 @@ constexpr std::int64_t kPixels = kCifarSide * kCifarSide, kDim = kCifarChannels 
 
 struct Settings {
   std::int64_t images = 16'000, validation = 1000, test = 2000, units = 512, layers = 24;
-  TransportFitOptions fit{.steps = 2000, .batch = 128, .learning_rate = 5e-4, .blur = 0.03, .validations = 20};
+  TransportFitOptions fit{.steps = 1000, .batch = 128, .learning_rate = 1e-4, .blur = 0.03, .validations = 20};
 };
 
 // Rows of coloured pictures, [n, 3072] in [0, 1], and their luma, [n, 1024].
