@@ -1,6 +1,6 @@
 // Handwritten digits into their successors: for each class k a monotone map that carries pictures of k onto pictures of
-// k + 1 (the MVA report on Chaudhari, Pranav & Moura, Learning gradients of convex functions with monotone gradient
-// networks, 2023).
+// k + 1 (Gravier & Picard, report on Chaudhari, Pranav & Moura, Learning gradients of convex functions with monotone
+// gradient networks, 2023).
 //
 // The report's code mixed all classes in both batches. Source and target are then one distribution, the identity is optimal,
 // and nothing in the loss asks for k + 1. Here a map is trained for each class; the mixed task is run as well, to show
@@ -140,7 +140,7 @@ class Study {
   void finish() {
     for (auto& [model, images] : sheets_)
       run_.draw(PictureSheet{.name = "digits_" + file_word(model),
-                             .title = str(model, ": digits of ", pictures_.name(), " above what they are carried to"),
+                             .title = str(pictures_.name(), " above its images: ", model),
                              .pictures = images,
                              .columns = kColumns,
                              .row_titles = sheet_rows_});
@@ -284,9 +284,9 @@ int main(int argc, char** argv) {
        .claim =
            "A monotone gradient network carries handwritten digits to their successors, which it has difficulty to "
            "learn.",
-       .source =
-           "MVA report on Chaudhari, Pranav & Moura, Learning Gradients of Convex Functions with Monotone Gradient "
-           "Networks (2023), section on MNIST",
+       .source = "Gravier & Picard, report on Chaudhari, Pranav & Moura, Learning Gradients of Convex Functions with "
+                 "Monotone Gradient "
+                 "Networks (2023), section on MNIST",
        .description = "Trains one monotone map from each digit to the next by the Sinkhorn divergence, and one on all "
                       "digits at once, and compares them with the optimal linear maps on held-out pictures.",
        .columns = {"task", "model", "parameters", "sinkhorn", "ratio_to_bures", "looks_like_target", "keeps_class",
@@ -294,7 +294,7 @@ int main(int argc, char** argv) {
                    "monotonicity_violations", "seconds"}},
       [&](OptionTable& options) { add_options(options, settings); },
       [&](Run& run) {
-        run.add_paper({{"statement", "pictures, no number; all classes in one batch (MVA report)"}});
+        run.add_paper({{"statement", "pictures, no number; all classes in one batch (Gravier & Picard)"}});
         run_study(run, settings);
       });
 }

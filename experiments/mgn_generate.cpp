@@ -1,5 +1,6 @@
-// Pictures from noise: monotone maps that carry the 784-dimensional standard Gaussian onto MNIST (Chaudhari, Pranav &
-// Moura, Learning gradients of convex functions with monotone gradient networks, 2023, as redone in the MVA report).
+// Pictures from noise: monotone maps that carry the 784-dimensional standard Gaussian onto MNIST (Gravier &
+// Picard, report on Chaudhari, Pranav & Moura, Learning gradients of convex functions with monotone gradient networks,
+// 2023).
 //
 // The rival is the optimal linear map, x -> m + C^½ x with the mean and covariance of the pictures, which needs no inverse
 // and hence no help where C is singular. All networks start from it, VᵀV = κ C^½. By Brenier's theorem some monotone map
@@ -234,9 +235,9 @@ int main(int argc, char** argv) {
       argc, argv,
       {.name = "mgn_generate",
        .claim = "A monotone gradient network turns noise into pictures of digits.",
-       .source =
-           "MVA report on Chaudhari, Pranav & Moura, Learning Gradients of Convex Functions with Monotone Gradient "
-           "Networks (2023), section on MNIST",
+       .source = "Gravier & Picard, report on Chaudhari, Pranav & Moura, Learning Gradients of Convex Functions with "
+                 "Monotone Gradient "
+                 "Networks (2023), section on MNIST",
        .description =
            "Carries the 784-dimensional Gaussian onto MNIST by the Sinkhorn divergence and by its energy, and "
            "compares samples with the optimal linear map on held-out pictures.",
@@ -244,7 +245,7 @@ int main(int argc, char** argv) {
                    "nearest_neighbour", "copies", "min_eigenvalue", "monotonicity_violations", "seconds"}},
       [&](OptionTable& options) { add_options(options, settings); },
       [&](Run& run) {
-        run.add_paper({{"statement", "pictures of samples, no number; divergence at blur 0.03 (MVA report)"}});
+        run.add_paper({{"statement", "pictures of samples, no number; divergence at blur 0.03 (Gravier & Picard)"}});
         run_study(run, settings);
       });
 }
