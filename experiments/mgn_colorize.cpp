@@ -30,7 +30,7 @@ constexpr std::int64_t kPixels = kCifarSide * kCifarSide, kDim = kCifarChannels 
 
 struct Settings {
   std::int64_t images = 16'000, validation = 1000, test = 2000, units = 512, layers = 24;
-  TransportFitOptions fit{.steps = 1000, .batch = 128, .learning_rate = 1e-4, .blur = 0.03, .validations = 20};
+  TransportFitOptions fit{.steps = 600, .batch = 128, .learning_rate = 1e-4, .blur = 0.03, .validations = 20};
 };
 
 // Rows of coloured pictures, [n, 3072] in [0, 1], and their luma, [n, 1024].
@@ -135,7 +135,7 @@ class Study {
     sheet_ = {.name = "sheet", .title = "Test pictures, coloured from grey", .columns = kShown};
     if (!sets_.note.empty()) {
       run.print(sets_.note);
-      sheet_.title += " (" + sets_.note + ")";
+      sheet_.title += "; most come from a lossy copy of CIFAR-10";
     }
     directions_ = random_directions({run.seed(), std::uint64_t{1} << 60}, 256, kDim, run.dtype());
     for (std::int64_t i = 0; i < kShown; ++i) shown_.push_back(i * settings.test / kShown + i);
@@ -184,9 +184,9 @@ class Study {
   void rivals() {
     const Tensor& grey = sets_.test.grey;
     judge("grey", in_three_channels(grey));
-    judge("channel means", shifted_channels(sets_.training, grey));
-    judge("channel affine", affine_channels(sets_.training, grey));
-    judge("channel histograms", matched_histograms(sets_.training, grey));
+    judge("means", shifted_channels(sets_.training, grey));
+    judge("affine", affine_channels(sets_.training, grey));
+    judge("histograms", matched_histograms(sets_.training, grey));
     run_.poll_interrupt();
     judge("linear regression", regressed(sets_, grey));
   }
