@@ -101,11 +101,6 @@ void misuse(const Op& op, const std::string& message) { throw std::invalid_argum
 
 namespace {
 
-void require_defined(const Op& op, std::span<const Tensor* const> inputs) {
-  for (const Tensor* input : inputs)
-    if (!input->defined()) misuse(op, "an argument is undefined");
-}
-
 const Backend& common_backend(const Op& op, std::span<const Tensor* const> inputs) {
   const Backend& backend = inputs.empty() ? default_backend() : inputs[0]->backend();
   for (const Tensor* input : inputs)
@@ -115,52 +110,56 @@ const Backend& common_backend(const Op& op, std::span<const Tensor* const> input
   return backend;
 }
 
-Kernel kernel_of(const Op& op, const Backend& backend, DType dtype) {
-  const Kernel kernel = backend.kernels[static_cast<std::size_t>(op.code)];
-  if (!kernel) misuse(op, str("the backend '", backend.name, "' has no kernel for ", dtype));
-  return kernel;
-}
-
-}  // namespace
-
-Tensor evaluate(const Op& op, std::span<const Tensor* const> inputs, const Attributes* attributes) {
-  require_defined(op, inputs);
-  for (const Tensor* input : inputs)
-    if (!input->has_value())
-      misuse(op, str("an argument of shape ", input->shape(), " has no value: it was recorded for a program"));
-  const Attributes& constants = attributes ? *attributes : no_attributes;
-  if (op.value) return op.value(inputs, constants);
+// A view of the input where the operation is one. Else finish(type, backend, kernel), which decides about the numbers.
+template <class Finish>
+Tensor result_of(const Op& op, std::span<const Tensor* const> inputs, const Attributes& constants, Finish&& finish) {
   const OutputType type = op.type(op, inputs, constants);
   if (op.view) {
     const Tensor viewed = op.view(*inputs[0], constants, type);
     if (viewed.defined()) return viewed;
   }
   const Backend& backend = common_backend(op, inputs);
-  const Kernel kernel = kernel_of(op, backend, type.dtype);
-  Tensor output = Tensor::uninitialized(type.shape, type.dtype, backend);
-  kernel({inputs, output, constants});
-  return output;
+  const Kernel kernel = backend.kernels[static_cast<std::size_t>(op.code)];
+  if (!kernel) misuse(op, str("the backend '", backend.name, "' has no kernel for ", type.dtype));
+  return finish(type, backend, kernel);
+}
+
+[[noreturn]] void refuse_argument(const Op& op, const Tensor& input) {
+  if (!input.defined()) misuse(op, "an argument is undefined");
+  misuse(op, str("an argument of shape ", input.shape(), " has no value: it was recorded for a program"));
+}
+
+}  // namespace
+
+Tensor evaluate(const Op& op, std::span<const Tensor* const> inputs, const Attributes* attributes) {
+  for (const Tensor* input : inputs)
+    if (!input->has_value()) refuse_argument(op, *input);
+  const Attributes& constants = attributes ? *attributes : no_attributes;
+  if (op.value) return op.value(inputs, constants);
+  return result_of(op, inputs, constants, [&](const OutputType& type, const Backend& backend, Kernel kernel) {
+    Tensor output = Tensor::uninitialized(type.shape, type.dtype, backend);
+    kernel({inputs, output, constants});
+    return output;
+  });
 }
 
 namespace {
 
 // Shape, dtype and layout of what evaluate() would return. A user's own operation has only its value to tell them.
 Tensor left_out(const Op& op, std::span<const Tensor* const> inputs, const Attributes* attributes, Tape& tape) {
-  require_defined(op, inputs);
+  for (const Tensor* input : inputs)
+    if (!input->defined()) refuse_argument(op, *input);
   if (op.value) {
-    std::vector<const Tensor*> values;
-    for (const Tensor* input : inputs) values.push_back(input->tape() == &tape ? &tape.value_at(input->slot()) : input);
-    return evaluate(op, values, attributes);
+    std::vector<Tensor> values;
+    for (const Tensor* input : inputs) values.push_back(input->tape() == &tape ? tape.value_at(input->slot()) : *input);
+    std::vector<const Tensor*> pointers;
+    for (const Tensor& value : values) pointers.push_back(&value);
+    return evaluate(op, pointers, attributes);
   }
-  const Attributes& constants = attributes ? *attributes : no_attributes;
-  const OutputType type = op.type(op, inputs, constants);
-  const Backend& backend = common_backend(op, inputs);
-  if (op.view) {
-    const Tensor viewed = op.view(*inputs[0], constants, type);
-    if (viewed.defined()) return viewed;
-  }
-  kernel_of(op, backend, type.dtype);
-  return Tensor::without_value(type.shape, type.dtype, backend);
+  return result_of(op, inputs, attributes ? *attributes : no_attributes,
+                   [](const OutputType& type, const Backend& backend, Kernel) {
+                     return Tensor::without_value(type.shape, type.dtype, backend);
+                   });
 }
 
 Tape* tape_of(std::span<const Tensor* const> inputs) {

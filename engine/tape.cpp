@@ -109,7 +109,8 @@ bool Tape::leaves_out(std::span<const Tensor* const> inputs) const {
                      [&](const Tensor* x) { return x->tape() == this && node(x->slot()).varies; });
 }
 
-const Tensor& Tape::value_at(std::int32_t slot) {
+Tensor Tape::value_at(std::int32_t slot) {
+  if (node(slot).value.has_value()) return node(slot).value;
   std::vector<bool> missing(static_cast<std::size_t>(slot) + 1);
   missing[static_cast<std::size_t>(slot)] = true;
   for (std::int32_t s = slot; s >= 0; --s) {

@@ -99,7 +99,7 @@ class Tape {
   // Whether the result of an operation on these inputs is left out for now.
   bool leaves_out(std::span<const Tensor* const> inputs) const;
   // The tensor at a position, off the tape and with its value, which is computed if it was left out.
-  const Tensor& value_at(std::int32_t slot);
+  Tensor value_at(std::int32_t slot);
 
   // Appends a node. Used by apply(); throws std::invalid_argument if an input is recorded on another living tape.
   Tensor record(const Op& op, std::span<const Tensor* const> inputs, std::shared_ptr<const Attributes> attributes,

@@ -101,9 +101,9 @@ Tensor matched_histograms(const Pictures& training, const Tensor& grey) {
 // Ridge regression of colour minus luma on all pixels of the luma: what the best matrix can do, a gradient or not. The
 // penalty with the best validation error is taken.
 Tensor regressed(const Sets& sets, const Tensor& grey) {
-  const Tensor colour_mean = mean(sets.training.colour - in_three_channels(sets.training.grey), {0});
+  const Tensor tint = sets.training.colour - in_three_channels(sets.training.grey), colour_mean = mean(tint, {0});
   const Tensor centre = mean(sets.training.grey, {0}), x = cast(sets.training.grey - centre, DType::Float64);
-  const Tensor y = cast(sets.training.colour - in_three_channels(sets.training.grey) - colour_mean, DType::Float64);
+  const Tensor y = cast(tint - colour_mean, DType::Float64);
   const Tensor gram = matmul(transpose(x), x), cross = matmul(transpose(x), y);
   const auto predict = [&](const Tensor& solution, const Tensor& at) {
     return in_three_channels(at) + colour_mean + cast(matmul(cast(at - centre, DType::Float64), solution), at.dtype());

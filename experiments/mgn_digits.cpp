@@ -180,11 +180,7 @@ class Study {
     const TransportFit fitted = fit_transport(
         run_, str(task_, ", ", name), model, minibatches_of(source_.training, settings_.fit.batch, run_.seed()),
         minibatches_of(target_.training, settings_.fit.batch, run_.seed() + 1), settings_.fit, score);
-    Row more{{"parameters", count_parameters(model)}};
-    for (const Field& field : certificate_row(model, source_.held_out, settings_.jacobians))
-      more.set(field.key, field.value);
-    more.set("seconds", fitted.seconds);
-    add(name, model(source_.held_out), more);
+    add(name, model(source_.held_out), evidence_row(model, source_.held_out, settings_.jacobians, fitted.seconds));
   }
 
   double add(const std::string& model, const Tensor& image, const Row& more) {

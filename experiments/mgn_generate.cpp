@@ -117,13 +117,13 @@ class Study {
     const TransportFit fitted =
         fit_transport(run_, str(name, ", ", word), model, draws_of(draw, run_.seed() + 1),
                       minibatches_of(pictures_.training, options.batch, run_.seed()), options, score);
-    add(name, word, model(noise_), evidence(model, fitted.seconds));
+    add(name, word, model(noise_), evidence_row(model, noise_, settings_.jacobians, fitted.seconds));
   }
 
   // The start of the map that chooses, before any training.
   void add_start(const std::string& name) {
     const Choosing model = choosing();
-    add(name, "start", model(noise_), evidence(model, 0));
+    add(name, "start", model(noise_), evidence_row(model, noise_, settings_.jacobians, 0));
   }
 
  private:
@@ -139,14 +139,6 @@ class Study {
     const Tensor factor = gram_factor(root_, rank);
     const Tensor image = matmul(matmul(cast(noise_, DType::Float64), transpose(factor)), factor) + mean_;
     return cast(image, run_.dtype());
-  }
-
-  template <class Model>
-  Row evidence(const Model& model, double seconds) const {
-    Row row{{"parameters", count_parameters(model)}};
-    for (const Field& field : certificate_row(model, noise_, settings_.jacobians)) row.set(field.key, field.value);
-    row.set("seconds", seconds);
-    return row;
   }
 
   CloudScores add(const std::string& model, const std::string& loss, const Tensor& points, const Row& more) {

@@ -90,7 +90,7 @@ concept VectorActivation = requires(const Tensor& z, const Tensor& weight) {
 struct Softmax {
   static Tensor value(const Tensor& z) { return logsumexp(z, {-1}, true); }
   static Tensor gradient(const Tensor& z) { return softmax(z); }
-  static Tensor hessian(const Tensor& weight, const Tensor& z);
+  static Tensor hessian(const Tensor& weight, const Tensor& z) { return softmax_jacobian(weight, softmax(z)); }
 };
 
 // ln Σ e^z + ln Σ e^-z and its gradient, softmax(z) - softmax(-z): an odd map, as the published code uses in many

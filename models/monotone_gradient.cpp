@@ -23,4 +23,9 @@ Tensor ridge_jacobian(const Tensor& weight, const Tensor& slopes) {
   return matmul(transpose(weight) * reshape(slopes, {rows, 1, units}), weight);
 }
 
+Tensor softmax_jacobian(const Tensor& weight, const Tensor& p) {
+  const Tensor center = reshape(matmul(p, weight), {p.dim(0), weight.dim(1), 1});
+  return ridge_jacobian(weight, p) - matmul(center, transpose(center));
+}
+
 }  // namespace brenier

@@ -87,6 +87,10 @@ void require_sizes(const char* model, std::initializer_list<std::pair<const char
 // Wᵀ diag(slopes) W for every row of slopes [rows, units] and W [units, d]: [rows, d, d].
 Tensor ridge_jacobian(const Tensor& weight, const Tensor& slopes);
 
+// Wᵀ (diag p - p pᵀ) W for every row of weights p [rows, units], not negative and of sum at most 1, and W [units, d]:
+// [rows, d, d], positive semi-definite.
+Tensor softmax_jacobian(const Tensor& weight, const Tensor& p);
+
 // Σ_i ∫₀^{t_i} c_i(τ) dτ for every row of t = Wx, [rows, units] -> [rows, 1]: the potential of x -> Wᵀ c(Wx). `units`
 // is c, which treats each entry alone; the rule is one on [0, 1]. Nested saturating functions have no elementary
 // integral: the more units of length t has, the more nodes the rule needs.

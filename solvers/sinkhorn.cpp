@@ -147,11 +147,6 @@ void check_arguments(const Tensor& x, const Tensor& y, const SinkhornOptions& op
                                     options.diameter, ", ", options.tolerance, ", ", options.max_iterations));
 }
 
-double box_diagonal(const Tensor& x, const Tensor& y) {
-  const Tensor high = maximum(max(x, {0}), max(y, {0})), low = minimum(min(x, {0}), min(y, {0}));
-  return std::sqrt(sum(square(high - low)).item());
-}
-
 // D², then D² scaling^2k from k = 0 while above blur², then blur².
 std::vector<double> epsilon_schedule(double diameter, const SinkhornOptions& options) {
   const double last = options.blur * options.blur;
@@ -281,6 +276,11 @@ class Iteration {
 };
 
 }  // namespace
+
+double box_diagonal(const Tensor& x, const Tensor& y) {
+  const Tensor high = maximum(max(x, {0}), max(y, {0})), low = minimum(min(x, {0}), min(y, {0}));
+  return std::sqrt(sum(square(high - low)).item());
+}
 
 SinkhornSolution solve_sinkhorn(const Tensor& x, const Tensor& y, const SinkhornOptions& options) {
   check_arguments(x, y, options);

@@ -53,6 +53,9 @@ struct SinkhornSolution {
   SolveReport report;
 };
 
+// The diagonal of the box around two clouds [n, d] and [m, d], constants: what SinkhornOptions::diameter is if not given.
+double box_diagonal(const Tensor& x, const Tensor& y);
+
 // Throws std::invalid_argument for shapes, dtypes and options that make no sense, for negative weights, and for weights of
 // different sums. While a program is being recorded (TapeOptions::recording_program) nothing may be decided by
 // values: give the diameter, and no tolerance.

@@ -43,10 +43,7 @@ std::string to_cifar(const CifarRecords& records) {
   return bytes;
 }
 
-CifarRecords read_cifar(const Path& path) {
-  const std::string bytes = read_file(path);
-  return from_cifar(is_gzip(bytes) ? gunzip(bytes, path.string()) : bytes, path.string());
-}
+CifarRecords read_cifar(const Path& path) { return from_cifar(read_unpacked(path), path.string()); }
 
 CifarRecords joined(CifarRecords first, const CifarRecords& second) {
   append(first.labels.values, second.labels.values);

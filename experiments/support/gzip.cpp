@@ -124,4 +124,9 @@ std::string gzip(std::string_view bytes) {
   return result;
 }
 
+std::string read_unpacked(const Path& path) {
+  std::string bytes = read_file(path);
+  return is_gzip(bytes) ? gunzip(bytes, path.string()) : bytes;
+}
+
 }  // namespace brenier::experiments

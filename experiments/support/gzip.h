@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "experiments/support/file_io.h"
+
 namespace brenier::experiments {
 
 bool is_gzip(std::string_view bytes);
@@ -16,5 +18,8 @@ std::string gunzip(std::string_view bytes, const std::string& source, std::uint6
 // Deflate data without a frame, as archives hold it. Throws InputError unless it is whole and unpacks to exactly `size`
 // bytes; a lying size costs no memory.
 std::string inflate_raw(std::string_view bytes, const std::string& source, std::uint64_t size);
+
+// The content of a file, decompressed if it is gzip.
+std::string read_unpacked(const Path& path);
 
 }  // namespace brenier::experiments

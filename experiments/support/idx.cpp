@@ -79,9 +79,6 @@ std::string to_idx(const ByteArray& array) {
   return bytes.append(array.values.begin(), array.values.end());
 }
 
-ByteArray read_idx(const Path& path) {
-  const std::string bytes = read_file(path);
-  return from_idx(is_gzip(bytes) ? gunzip(bytes, path.string()) : bytes, path.string());
-}
+ByteArray read_idx(const Path& path) { return from_idx(read_unpacked(path), path.string()); }
 
 }  // namespace brenier::experiments

@@ -236,9 +236,6 @@ void write_npy(const Path& path, const Tensor& values) {
   write_file(path, path.extension() == ".gz" ? gzip(bytes) : bytes);
 }
 
-Tensor read_npy(const Path& path) {
-  const std::string bytes = read_file(path);
-  return from_npy(is_gzip(bytes) ? gunzip(bytes, path.string()) : bytes, path.string());
-}
+Tensor read_npy(const Path& path) { return from_npy(read_unpacked(path), path.string()); }
 
 }  // namespace brenier::experiments

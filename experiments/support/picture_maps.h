@@ -15,10 +15,7 @@ namespace brenier::experiments {
 struct SoftMaximum {
   static Tensor value(const Tensor& z) { return logsumexp(with_zero(z), {-1}, true); }
   static Tensor gradient(const Tensor& z) { return slice(softmax(with_zero(z)), 1, 1, z.dim(1) + 1); }
-  static Tensor hessian(const Tensor& weight, const Tensor& z) {  // Wᵀ (diag σ - σ σᵀ) W
-    const Tensor chosen = gradient(z), average = matmul(chosen, weight);
-    return ridge_jacobian(weight, chosen) - expand_axis(average, 2) * expand_axis(average, 1);
-  }
+  static Tensor hessian(const Tensor& weight, const Tensor& z) { return softmax_jacobian(weight, gradient(z)); }
 
  private:
   static Tensor with_zero(const Tensor& z) { return pad(z, {0, 1}, {0, 0}); }
@@ -56,6 +53,15 @@ Row certificate_row(const Model& trained, const Tensor& points, std::int64_t jac
   return {{"min_eigenvalue", min(smallest_eigenvalues(model.jacobian(first(jacobians)))).item()},
           {"asymmetry", krylov.largest_asymmetry},
           {"monotonicity_violations", static_cast<std::int64_t>(sum(turned).item())}};
+}
+
+// The number of parameters, the certificate_row, and the seconds of training.
+template <HasParameters Model>
+Row evidence_row(const Model& trained, const Tensor& points, std::int64_t jacobians, double seconds) {
+  Row row{{"parameters", count_parameters(trained)}};
+  for (const Field& field : certificate_row(trained, points, jacobians)) row.set(field.key, field.value);
+  row.set("seconds", seconds);
+  return row;
 }
 
 }  // namespace brenier::experiments

@@ -25,9 +25,4 @@ BatchOfStep draws_of(const std::function<Tensor(const RandomKey& key)>& draw, st
   return [draw, seed](std::int64_t step) { return draw({seed, static_cast<std::uint64_t>(step)}); };
 }
 
-double box_diagonal(const Tensor& x, const Tensor& y) {
-  const Tensor both = concat({x.detached(), y.detached()}, 0);
-  return std::sqrt(sum(square(max(both, {0}) - min(both, {0}))).item());
-}
-
 }  // namespace brenier::experiments

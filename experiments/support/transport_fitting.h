@@ -50,10 +50,6 @@ BatchOfStep minibatches_of(const Tensor& points, std::int64_t batch, std::uint64
 // Fresh draws: `draw` is given a key that belongs to the step.
 BatchOfStep draws_of(const std::function<Tensor(const RandomKey& key)>& draw, std::uint64_t seed);
 
-// The start of the schedule of a Sinkhorn divergence inside a program, where it cannot be measured: the diagonal of the
-// box around both clouds.
-double box_diagonal(const Tensor& x, const Tensor& y);
-
 struct TransportFit {
   double seconds = 0;               // in steps, over all interruptions; validation is not counted
   std::vector<double> losses = {};  // the mean over each interval between validations
