@@ -37,9 +37,10 @@ Tensor vjp_one(const Op& op, const Tensor& ct, const Call& call, int bundle, int
     }
     case OpKind::Linear:
       return op.transpose(ct, call, i);
-    case OpKind::Bilinear:
-      return sum_to_input(op.bilinear[static_cast<std::size_t>(i)](ct, call.inputs[static_cast<std::size_t>(1 - i)]),
-                          bundle, input.shape());
+    case OpKind::Bilinear: {
+      const Tensor& other = call.inputs[static_cast<std::size_t>(1 - i)];
+      return sum_to_input(op.bilinear[static_cast<std::size_t>(i)](ct, other, input), bundle, input.shape());
+    }
     default:
       return {};
   }

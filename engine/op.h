@@ -56,8 +56,8 @@ using BinaryRule = Tensor (*)(const Tensor& t, const Tensor& a, const Tensor& b,
 using TernaryRule = Tensor (*)(const Tensor& t, const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& y);
 // The cotangent of input i, already in its shape apart from leading bundle axes.
 using TransposeRule = Tensor (*)(const Tensor& ct, const Call& call, int input);
-// The cotangent of one factor, from the cotangent of the product and the other factor.
-using BilinearRule = Tensor (*)(const Tensor& ct, const Tensor& other);
+// The cotangent of a factor, from the cotangent of the product and the other factor.
+using BilinearRule = Tensor (*)(const Tensor& ct, const Tensor& other, const Tensor& factor);
 // Custom: all wanted cotangents at once, and the tangent of the output from the tangents of the inputs, where an
 // undefined tensor stands for zero.
 using VjpRule = std::vector<Tensor> (*)(const Tensor& ct, const Call& call, std::span<const bool> wanted);

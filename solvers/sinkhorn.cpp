@@ -21,84 +21,15 @@
 #include <stdexcept>
 #include <vector>
 
-#include "engine/autodiff.h"
+#include "engine/backend.h"
 #include "engine/str.h"
+#include "solvers/sinkhorn_update.h"
 
 namespace brenier {
 namespace {
 
-constexpr std::int64_t kBlockBytes = std::int64_t{4} << 20;  // of products of points that are not kept
-
-bool in_program(const Tensor& x) { return x.recorded() && x.tape()->recording_program(); }
 // The same value as a constant. What a program is made of must stay recorded.
 Tensor held(const Tensor& x) { return in_program(x) ? stop_gradient(x) : x.detached(); }
-
-// From this dimension on products are dear enough to be transposed rather than made twice.
-constexpr std::int64_t kTransposedFrom = 16;
-
-// The products of rows with columns, and the sign they carry.
-struct Products {
-  Tensor matrix;
-  double sign = 1;
-
-  // -ε ln Σ_j e^(h_j + product_ij/ε)
-  Tensor soft_minimum(const Tensor& h, double epsilon) const {
-    return -epsilon * log_matvec(matrix, h, sign / epsilon);
-  }
-  // With rows and columns exchanged. The negative is a matrix of its own, where the transpose is a view with long steps.
-  Products exchanged() const { return {-transpose(matrix), -sign}; }
-};
-
-// One direction of the iteration: from what is known at the columns to the potential at the rows. `opposite` is the
-// other direction between the same clouds.
-class Update {
- public:
-  Update(const Tensor& rows, const Tensor& columns, bool keep, const Update* opposite = nullptr)
-      : rows_(rows), columns_(columns), transposes_(opposite && rows.dim(1) >= kTransposedFrom) {
-    const std::int64_t row_bytes =
-        std::max<std::int64_t>(1, columns.dim(0) * static_cast<std::int64_t>(size_of(rows.dtype())));
-    block_ = std::max<std::int64_t>(16, kBlockBytes / row_bytes);
-    if (keep) products_ = transposes_ ? opposite->products_.exchanged() : products_of(rows_);
-  }
-
-  Tensor operator()(const Tensor& h, double epsilon) const {
-    if (products_.matrix.defined()) return products_.soft_minimum(h, epsilon);
-    return by_blocks(rows_, h, epsilon, [](const TensorFunction& f, const Tensor& rows) { return f({rows}); });
-  }
-
-  // The same as a function of the rows, for derivatives: a block is computed again when one is asked for.
-  Tensor at(const Tensor& rows, const Tensor& h, double epsilon) const {
-    if (rows.dim(0) <= block_) return products_of(rows).soft_minimum(h, epsilon);
-    // A program keeps what it records, and f captures values of it.
-    const bool keeps = in_program(rows) || in_program(columns_) || in_program(h);
-    return by_blocks(rows, h, epsilon, [keeps](const TensorFunction& f, const Tensor& block) {
-      return keeps ? f({block}) : checkpoint(f, {block});
-    });
-  }
-
- private:
-  // Written so that a program finds the product of both directions once.
-  Products products_of(const Tensor& rows) const {
-    if (transposes_) return Products{matmul(columns_, transpose(rows))}.exchanged();
-    return {matmul(rows, transpose(columns_))};
-  }
-
-  template <class Evaluate>
-  Tensor by_blocks(const Tensor& rows, const Tensor& h, double epsilon, Evaluate evaluate) const {
-    const TensorFunction f = [columns = transpose(columns_), h, epsilon](const std::vector<Tensor>& in) {
-      return Products{matmul(in[0], columns)}.soft_minimum(h, epsilon);
-    };
-    std::vector<Tensor> parts;
-    for (std::int64_t i = 0; i < rows.dim(0); i += block_)
-      parts.push_back(evaluate(f, slice(rows, 0, i, std::min(i + block_, rows.dim(0)))));
-    return concat(parts, 0);
-  }
-
-  Tensor rows_, columns_;  // [n, d], [m, d]
-  bool transposes_;
-  Products products_;  // [n, m] if kept
-  std::int64_t block_ = 0;
-};
 
 // A cloud about its mean.
 struct Cloud {
@@ -165,12 +96,18 @@ class Iteration {
       : x_(x),
         y_(y),
         options_(options),
-        keep_(fits(x, y, options)),
         shift_(y.mean - x.mean),
-        to_x_(x.held_points, y.held_points, keep_),
-        to_y_(y.held_points, x.held_points, keep_, &to_x_),
-        self_x_(x.held_points, x.held_points, keep_),
-        self_y_(y.held_points, y.held_points, keep_) {}
+        to_x_(x.held_points, y.held_points),
+        to_y_(y.held_points, x.held_points, true),
+        self_x_(x.held_points, x.held_points),
+        self_y_(y.held_points, y.held_points) {
+    if (!fits(x, y, options)) return;
+    const ScaledProducts first = to_x_.products();
+    to_x_.keep(to_y_.products(first));
+    to_y_.keep(first);
+    self_x_.keep(self_x_.products());
+    self_y_.keep(self_y_.products());
+  }
 
   void run_schedule(const std::vector<double>& epsilons) {
     const double first = epsilons.front();
@@ -267,9 +204,8 @@ class Iteration {
 
   const Cloud &x_, &y_;
   const SinkhornOptions& options_;
-  bool keep_;
   Tensor shift_;  // δ [d]
-  Update to_x_, to_y_, self_x_, self_y_;
+  SinkhornUpdate to_x_, to_y_, self_x_, self_y_;
   Tensor f_, g_, fx_, gy_;  // F, G, and the potentials of the self terms without |x'|²/2 and |y'|²/2
   double epsilon_ = 0;
   std::int64_t iterations_ = 0;

@@ -65,7 +65,8 @@ inline constexpr std::int64_t kEpilogueTerms = 64;
 // Shares steps of rows among threads: `compute(first, last)` computes steps first … last - 1 for the last time, after
 // which the epilogue is run on them. An entry of C takes `terms` multiply-adds.
 template <class T, class Compute>
-void share_last_rows(const Product<T>& product, const Pieces& steps, std::int64_t terms, const Compute& compute) {
+BRENIER_INLINE void share_last_rows(const Product<T>& product, const Pieces& steps, std::int64_t terms,
+                                    const Compute& compute) {
   const bool follows = product.epilogue.group != nullptr;
   const std::int64_t step_size = steps.length(0) * product.size.cols;
   const std::int64_t block =

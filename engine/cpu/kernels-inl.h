@@ -14,6 +14,7 @@
 #include "engine/cpu/gemm_pack-inl.h"
 #include "engine/cpu/gemm_product-inl.h"
 #include "engine/cpu/gemm_narrow-inl.h"
+#include "engine/cpu/gemm_symmetric-inl.h"
 #include "engine/cpu/matmul-inl.h"
 #include "engine/cpu/log_matvec-inl.h"
 #include "engine/cpu/index-inl.h"

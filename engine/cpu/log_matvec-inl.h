@@ -31,9 +31,7 @@ T fill_exponents(T* e, const T* a, const T* v, T scale, std::int64_t n) {
       store_part(e + j, x, rest);
       high[0] = max(high[0], load(e + j));
     }
-    T lane[lanes];
-    store(lane, max(high[0], high[1]));
-    for (T x : lane) largest = max(largest, x);
+    largest = combined_lanes(max(high[0], high[1]), [](Pack<T> a, Pack<T> b) { return max(a, b); });
   } else {
     for (std::int64_t j = 0; j < n; ++j) {
       e[j] = mul_add(scale, a[j], v[j]);
@@ -43,15 +41,16 @@ T fill_exponents(T* e, const T* a, const T* v, T scale, std::int64_t n) {
   return largest;
 }
 
-// The sum of e^(e_j - shift).
+// The sum of e^(e_j - shift). Packs of terms that are 0 are passed over, most of them where the exponents are large.
 template <class T>
 T sum_of_exponentials(const T* e, T shift, std::int64_t n) {
   if constexpr (kPacksCompute<T>) {
     Pack<T> sum(T(0));
-    for (std::int64_t j = 0; j < n; j += kLanes<T>) sum += exp(load(e + j) - Pack<T>(shift));
-    T lane[kLanes<T>];
-    store(lane, sum);
-    return reduce_lanes_to_one<Summation>(lane, kLanes<T>);
+    for (std::int64_t j = 0; j < n; j += kLanes<T>) {
+      const Pack<T> x = load(e + j) - Pack<T>(shift);
+      if (!exp_is_zero(x)) sum += exp(x);
+    }
+    return combined_lanes(sum, [](Pack<T> a, Pack<T> b) { return a + b; });
   } else {
     T sum = 0;
     for (std::int64_t j = 0; j < n; ++j) sum += exp(e[j] - shift);
@@ -91,6 +90,66 @@ T log_sum_of_row(const T* a, std::int64_t stride, const T* v, T scale, std::int6
   return running.logarithm();
 }
 
+// The same for rows side by side, a lane each, of a matrix whose columns are contiguous and `stride` apart: nothing is
+// combined across lanes. `last` counts the rows in the last of the packs.
+template <class T, int Packs>
+void log_sums_of_packs(const T* a, std::int64_t stride, const T* v, T scale, std::int64_t n, int last, T* out) {
+  constexpr int lanes = kLanes<T>;
+  constexpr std::int64_t tile = 64;
+  alignas(64) T e[tile * Packs * lanes];
+  Pack<T> largest[Packs], shift[Packs], sum[Packs];
+  for (int p = 0; p < Packs; ++p) largest[p] = -std::numeric_limits<T>::infinity(), shift[p] = sum[p] = T(0);
+  const auto entries = [&](std::int64_t j, int p) {
+    const T* from = a + j * stride + p * lanes;
+    return p < Packs - 1 || last == lanes ? load(from) : load_part(from, last);
+  };
+  for (std::int64_t first = 0; first < n; first += tile) {
+    const std::int64_t count = std::min(n - first, tile);
+    for (std::int64_t j = 0; j < count; ++j) {
+      for (int p = 0; p < Packs; ++p) {
+        const Pack<T> x = fma(Pack<T>(scale), entries(first + j, p), Pack<T>(v[first + j]));
+        store(e + (j * Packs + p) * lanes, x);
+        largest[p] = max(largest[p], x);
+      }
+    }
+    for (int p = 0; p < Packs; ++p) {
+      const Pack<T> before = shift[p];
+      shift[p] = select(largest[p] - largest[p] == T(0), largest[p], Pack<T>(0));
+      sum[p] = select(sum[p] == T(0), sum[p], sum[p] * exp(before - shift[p]));
+    }
+    for (std::int64_t j = 0; j < count; ++j) {
+      for (int p = 0; p < Packs; ++p) {
+        const Pack<T> x = load(e + (j * Packs + p) * lanes) - shift[p];
+        if (!exp_is_zero(x)) sum[p] += exp(x);
+      }
+    }
+  }
+  for (int p = 0; p < Packs; ++p) store_part(out + p * lanes, log(sum[p]) + shift[p], p < Packs - 1 ? lanes : last);
+}
+
+// Rows whose entries lie in contiguous columns.
+template <class T>
+void log_sums_of_columns(const T* a, std::int64_t stride, const T* v, T scale, std::int64_t n, T* out,
+                         std::int64_t rows) {
+  constexpr std::int64_t lanes = kLanes<T>, together = 4;
+  std::int64_t i = 0;
+  for (; i + together * lanes <= rows; i += together * lanes)
+    log_sums_of_packs<T, together>(a + i, stride, v, scale, n, lanes, out + i);
+  for (; i < rows; i += lanes)
+    log_sums_of_packs<T, 1>(a + i, stride, v, scale, n, static_cast<int>(std::min(lanes, rows - i)), out + i);
+}
+
+// Rows begin … end - 1 of a matrix.
+template <class T>
+void log_sums(const MatrixView<T>& a, const T* v, T scale, std::int64_t n, T* out, std::int64_t begin,
+              std::int64_t end) {
+  if constexpr (kPacksCompute<T>) {
+    if (a.row_stride == 1 && a.col_stride != 1)
+      return log_sums_of_columns(a.data + begin, a.col_stride, v, scale, n, out + begin, end - begin);
+  }
+  for (std::int64_t i = begin; i < end; ++i) out[i] = log_sum_of_row(a.at(i, 0).data, a.col_stride, v, scale, n);
+}
+
 template <class T>
 void log_matvec(const KernelCall& call) {
   const Tensor &a = *call.inputs[0], &v = *call.inputs[1];
@@ -101,13 +160,12 @@ void log_matvec(const KernelCall& call) {
   const Walk<2> batch = make_walk<2>(a.shape().part(0, a.rank() - 2),
                                      {a.strides().part(0, a.rank() - 2), v.strides().part(0, v.rank() - 1)});
   for_each_element(batch, [&](const Offsets<2>& offset) {
-    const T *matrix = a.data<T>() + offset[0], *vector = v.data<T>() + offset[1];
+    const MatrixView<T> matrix{a.data<T>() + offset[0], a.strides()[-2], a.strides()[-1]};
+    const T* vector = v.data<T>() + offset[1];
     for (std::size_t j = 0; j < collected.size(); ++j) collected[j] = vector[static_cast<std::int64_t>(j) * v_stride];
     if (!collected.empty()) vector = collected.data();
-    parallel_for(rows, steps_per_piece(rows, n * kExponentTerms), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i)
-        out[i] = log_sum_of_row(matrix + i * a.strides()[-2], a.strides()[-1], vector, scale, n);
-    });
+    parallel_for(rows, steps_per_piece(rows, n * kExponentTerms),
+                 [&](std::int64_t begin, std::int64_t end) { log_sums(matrix, vector, scale, n, out, begin, end); });
     out += rows;
   });
 }

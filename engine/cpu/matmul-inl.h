@@ -48,8 +48,8 @@ struct Panels {
 
 // The tiles of `rows` rows of C: a are those rows, depth columns wide.
 template <class T>
-void row_of_tiles(const BlockSize& size, MatrixView<T> a, const Panels<T>& b, T* c, std::int64_t c_stride, bool pack_a,
-                  bool accumulate) {
+BRENIER_INLINE void row_of_tiles(const BlockSize& size, MatrixView<T> a, const Panels<T>& b, T* c,
+                                 std::int64_t c_stride, bool pack_a, bool accumulate) {
   const auto rows = static_cast<int>(size.rows);
   if (pack_a) {
     T* panel = static_cast<T*>(scratch(Scratch::OwnPanel, sizeof(T) * kPanelRows<T> * kBlockDepth<T>));
@@ -114,8 +114,8 @@ void for_each_block(const BlockSize& size, const Visit& visit) {
   }
 }
 
-// size.depth >= 1.
-template <class T>
+// size.depth >= 1. If `Lower`, C may be left as it is right of the diagonal.
+template <class T, bool Lower = false>
 void tiled_product(const Product<T>& product) {
   const BlockSize& size = product.size;
   const bool pack_a = worth_packing_a(size, product.a), pack_b = worth_packing_b(size, product.b);
@@ -132,8 +132,9 @@ void tiled_product(const Product<T>& product) {
     const auto compute = [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t row = rows.begin(i), width = size.cols;
-        row_of_tiles<T>({rows.length(i), cols, depth}, product.a.at(row, p), panels, product.c + row * width + j, width,
-                        pack_a, product.accumulate || p > 0);
+        const std::int64_t needed = Lower ? cols_to_diagonal<T>(row + rows.length(i), j, cols) : cols;
+        row_of_tiles<T>({rows.length(i), needed, depth}, product.a.at(row, p), panels, product.c + row * width + j,
+                        width, pack_a, product.accumulate || p > 0);
       }
     };
     if (p + depth == size.depth && j + cols == size.cols)
@@ -171,6 +172,8 @@ void best_product(const Product<T>& product) {
   const bool transposed_times_column = size.cols == 1 && size.rows > 1 && a.row_stride == 1 && a.col_stride != 1;
   if (size.depth <= kFewTerms) {
     return shallow_product(product);
+  } else if (is_symmetric(product)) {
+    return symmetric_product(product, tiled_product<T, true>);
   } else if (row_times_transposed || transposed_times_column) {
     const bool narrow = row_times_transposed && b.row_stride == 1;
     (narrow ? narrow_product<T> : tiled_product<T>)(product.transposed());

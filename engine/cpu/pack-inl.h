@@ -99,3 +99,15 @@ template <class T>
 BRENIER_INLINE void split(Pack<T> x, Pack<T>& m, Pack<T>& e) {
   Register<T>::split(x.v, m.v, e.v);
 }
+
+// All lanes combined into one number, each with the one half a pack away, then a quarter, and so on.
+template <int Apart, class T, class Combine, std::size_t... Lane>
+BRENIER_INLINE Pack<T> combine_apart(Pack<T> x, const Combine& combine, std::index_sequence<Lane...> lanes) {
+  x = combine(x, Pack<T>(__builtin_shufflevector(x.v, x.v, ((Lane + Apart) % sizeof...(Lane))...)));
+  if constexpr (Apart > 1) x = combine_apart<Apart / 2>(x, combine, lanes);
+  return x;
+}
+template <class T, class Combine>
+BRENIER_INLINE T combined_lanes(Pack<T> x, const Combine& combine) {
+  return combine_apart<kLanes<T> / 2>(x, combine, std::make_index_sequence<kLanes<T>>()).v[0];
+}

@@ -58,6 +58,13 @@ BRENIER_INLINE Pack<T> exp(Pack<T> x) {
   return scale(Pack<T>(1) + (r + fma(r * r, exp_tail(r), error)), n);
 }
 
+// Whether it is 0 in all lanes.
+template <class T>
+BRENIER_INLINE bool exp_is_zero(Pack<T> x) {
+  const Pack<T> low(kExpLow<T>);
+  return !any(max(low, x) != low);  // NaN is not low
+}
+
 // e^x - 1 = value + error for x in [-60, 127 ln 2].
 template <class T>
 struct TwoParts {

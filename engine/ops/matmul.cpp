@@ -23,10 +23,21 @@ OutputType matmul_type(const Op& op, std::span<const Tensor* const> in, const At
   return {batch + Shape{a.shape()[-2], b.shape()[-1]}, a.dtype()};
 }
 
+// Whether the columns lie one after the other, as in the transpose of a weight matrix.
+bool by_columns(const Tensor& x) { return x.rank() == 2 && x.strides()[0] == 1 && x.strides()[1] != 1; }
+
+// A·B, laid out as `like` is.
+Tensor matmul_like(const Tensor& like, const Tensor& a, const Tensor& b) {
+  return by_columns(like) ? transpose(matmul(transpose(b), transpose(a))) : matmul(a, b);
+}
+
 // C = A·B                Ā = C̄·Bᵀ,  B̄ = Aᵀ·C̄
+//
+// in the layout of A and B: the gradient of W in x·Wᵀ is then row-major, as W is.
 const Op matmul_op = bilinear(
-    "matmul", OpCode::MatMul, matmul_type, [](const Tensor& ct, const Tensor& b) { return matmul(ct, transpose(b)); },
-    [](const Tensor& ct, const Tensor& a) { return matmul(transpose(a), ct); });
+    "matmul", OpCode::MatMul, matmul_type,
+    [](const Tensor& ct, const Tensor& b, const Tensor& a) { return matmul_like(a, ct, transpose(b)); },
+    [](const Tensor& ct, const Tensor& a, const Tensor& b) { return matmul_like(b, transpose(a), ct); });
 
 // [..., m, k] · [k, n] as one product of [... m, k] and [k, n].
 Tensor matmul_flattened(const Tensor& a, const Tensor& b) {

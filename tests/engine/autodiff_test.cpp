@@ -112,6 +112,23 @@ TEST_SUITE("derivatives") {
     }
   }
 
+  TEST_CASE("the gradient of a factor lies in memory as the factor does") {
+    Sampler sampler(16);
+    const Tensor x = sampler.uniform({7, 3}), w = sampler.uniform({5, 3}), c = sampler.uniform({7, 5});
+    Tape tape;
+    const Tensor input = tape.watch(x), weight = tape.watch(w);
+    const std::vector<Tensor> layer = grad(sum(c * matmul(input, transpose(weight))), {input, weight});
+    CHECK(mismatch(layer[0], matmul(c, w), 1e-15) == "");
+    CHECK(mismatch(layer[1], matmul(transpose(c), x), 1e-15) == "");
+    CHECK(layer[0].contiguous());
+    CHECK(layer[1].contiguous());
+    const std::vector<Tensor> other = grad(sum(transpose(c) * matmul(weight, transpose(input))), {input, weight});
+    CHECK(mismatch(other[0], layer[0], 1e-15) == "");
+    CHECK(mismatch(other[1], layer[1], 1e-15) == "");
+    CHECK(other[0].contiguous());
+    CHECK(other[1].contiguous());
+  }
+
   TEST_CASE("several outputs and inputs add up") {
     Tape tape;
     const Tensor a = tape.watch(tensor({1.0, 2.0})), b = tape.watch(tensor({3.0, 5.0}));

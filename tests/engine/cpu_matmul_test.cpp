@@ -10,6 +10,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/kernel_call.h"
 #include "tests/support/sampler.h"
+#include "tests/support/with_threads.h"
 
 namespace brenier::testing {
 namespace {
@@ -128,6 +129,28 @@ TEST_CASE("an entry of a product does not depend on the size of the product, bit
       const Tensor part = run_kernel(OpCode::MatMul, {rows, columns}, {m, n}, dtype);
       CHECK(mismatch(part, c.view({m, n}, {181, 1}, 0), 0) == "");
     }
+  }
+}
+
+TEST_CASE("a matrix times its transpose is the product with a copy of it, bit for bit, for every number of threads") {
+  Sampler sampler(10);
+  for (DType dtype : kFloating) {
+    // Around the sizes from which on half of it is computed, and several blocks of columns and of terms.
+    for (const auto& [m, k] : {Part{31, 40}, Part{48, 31}, Part{48, 32}, Part{95, 33}, Part{111, 300}, Part{112, 32},
+                               Part{130, 65}, Part{257, 40}, Part{600, 530}, Part{1100, 32}}) {
+      const Tensor a = sampler.uniform({m, k}, -1, 1, dtype), copy = tensor(a.to_vector<double>(), {m, k}, dtype);
+      const auto by_columns = [](const Tensor& x) { return x.view({x.dim(1), x.dim(0)}, {1, x.dim(1)}, 0); };
+      const Tensor expected = run_kernel(OpCode::MatMul, {a, by_columns(copy)}, {m, m}, dtype);
+      for (const int count : {1, 2, 3}) {
+        INFO(m, " ", k, " ", name_of(dtype), " ", count, " threads");
+        const WithThreads with(count);
+        CHECK(mismatch(run_kernel(OpCode::MatMul, {a, by_columns(a)}, {m, m}, dtype), expected, 0) == "");
+      }
+    }
+    const Tensor a = sampler.uniform({300, 130}, -1, 1, dtype), copy = tensor(a.to_vector<double>(), {300, 130}, dtype);
+    const Tensor left = a.view({130, 300}, {1, 130}, 0);
+    const Tensor expected = run_kernel(OpCode::MatMul, {left, copy}, {130, 130}, dtype);
+    CHECK(mismatch(run_kernel(OpCode::MatMul, {left, a}, {130, 130}, dtype), expected, 0) == "");
   }
 }
 

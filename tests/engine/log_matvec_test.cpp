@@ -52,6 +52,27 @@ TEST_CASE("log_matvec is the logarithm of a product, for rows of any length and 
   }
 }
 
+TEST_CASE("rows in lanes: any number of them, of a matrix that is stored by columns") {
+  if (!default_backend().host_readable()) return;
+  Sampler sampler(6);
+  for (DType dtype : {DType::Float32, DType::Float64}) {
+    for (std::int64_t rows : {1, 2, 7, 16, 31, 32, 63, 64, 65, 130}) {
+      for (std::int64_t n : {1, 5, 63, 64, 65, 200}) {
+        const Tensor columns = sampler.uniform({n, rows}, -5, 5, dtype), v = sampler.uniform({n}, -5, 5, dtype);
+        const Tensor a = transpose(columns), expected = oracle(a, v, 1.5);
+        INFO(name_of(dtype), " ", rows, " rows of ", n);
+        CHECK(mismatch(log_matvec(a, v, 1.5), expected, 4 * epsilon(dtype) * 20) == "");
+      }
+    }
+    // The exponents of one row rise and those of the next fall: sums of tiles before the largest vanish, and after it.
+    const Tensor rising = reshape(arange(300, dtype), {300, 1});
+    const Tensor both = transpose(concat({rising, -rising}, 1));
+    const double tail = -std::log1p(-std::exp(-2));  // of the terms e^-2j
+    CHECK(mismatch(log_matvec(both, zeros({300}, dtype), 2.0), tensor({598 + tail, tail}, dtype),
+                   598 * 4 * epsilon(dtype)) == "");
+  }
+}
+
 TEST_CASE("log_matvec neither overflows nor loses the largest terms") {
   for (DType dtype : {DType::Float32, DType::Float64}) {
     const Tensor a = tensor({{3e4, -3e4, 0}, {-3e4, -3e4, -3e4}, {0, 0, 3e4}}, dtype), v = tensor({1, 2, 3}, dtype);
@@ -66,10 +87,17 @@ TEST_CASE("log_matvec neither overflows nor loses the largest terms") {
 
 TEST_CASE("infinite and NaN exponents are what a sum of exponentials makes of them") {
   for (std::int64_t n : {3, 40, 1100}) {
+    // The same row twice, contiguous or in lanes.
     const auto row = [&](double first, double last) {
       std::vector<double> values(static_cast<std::size_t>(n), 0.0);
       values.front() = first, values.back() = last;
-      return log_matvec(tensor(values, {1, n}), zeros({n})).item();
+      const Tensor one = tensor(values, {1, n});
+      const double result = log_matvec(one, zeros({n})).item();
+      const Tensor lanes = log_matvec(transpose(concat({transpose(one), transpose(one)}, 1)), zeros({n}));
+      const double other = lanes.to_vector<double>()[1];
+      CHECK((other == doctest::Approx(result).epsilon(1e-14) || (std::isnan(result) && std::isnan(other)) ||
+             result == other));
+      return result;
     };
     CHECK(row(-kInfinity, 0) == doctest::Approx(std::log(static_cast<double>(n - 1))).epsilon(1e-14));
     CHECK(row(kInfinity, 0) == kInfinity);

@@ -90,6 +90,21 @@ TEST_SUITE("program") {
           }
   }
 
+  TEST_CASE("a group after the product of a matrix with its transpose may write over it") {
+    Sampler sampler(15);
+    for (const DType dtype : {DType::Float32, DType::Float64})
+      for (const std::int64_t n : {60, 120, 131, 400}) {
+        INFO(n, " ", std::string(name_of(dtype)));
+        const Tensors x{matrix(sampler, n, 40, dtype, false), matrix(sampler, n, n, dtype, false)};
+        const VectorFunction f = [](const Tensors& y) {
+          return Tensors{matmul(tanh(matmul(y[0], transpose(y[0])) * y[1]), y[1])};
+        };
+        const Program program = compiled(f, x);
+        CHECK(has_epilogue(program));
+        CHECK(differences(f, x, program) == "");
+      }
+  }
+
   TEST_CASE("batches of products have epilogues") {
     Sampler sampler(12);
     struct Batch {
