@@ -34,6 +34,24 @@ TEST_CASE("the device's product of logarithms is the CPU's, and reruns are equal
   }
 }
 
+TEST_CASE("rows side by side in lanes on the device") {
+  if (!available()) return;
+  Sampler sampler(4);
+  for (DType dtype : {DType::Float32, DType::Float64}) {
+    for (std::int64_t rows : {1, 31, 32, 33, 70}) {
+      for (std::int64_t n : {1, 7, 8, 9, 100}) {
+        INFO(brenier::name_of(dtype), " ", rows, " rows of ", n);
+        const Tensor a = sampler.uniform({2, n, rows}, -20, 20, dtype).view({2, rows, n}, {n * rows, 1, rows}, 0);
+        const Tensor v = sampler.uniform({2, n}, -20, 20, dtype), scale = tensor(-0.7, dtype);
+        const Tensor expected = run_kernel(OpCode::LogMatVec, {a, v, scale}, {2, rows}, dtype);
+        const Tensor got = run_on_device(OpCode::LogMatVec, {a, v, scale}, {2, rows}, dtype);
+        CHECK(mismatch(got, expected, 200 * epsilon(dtype)) == "");
+        CHECK(same_numbers(got, run_on_device(OpCode::LogMatVec, {a, v, scale}, {2, rows}, dtype)));
+      }
+    }
+  }
+}
+
 TEST_CASE("infinite exponents on the device") {
   if (!available()) return;
   constexpr double infinity = std::numeric_limits<double>::infinity();
