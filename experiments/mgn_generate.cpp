@@ -228,8 +228,8 @@ void run_study(Run& run, const Settings& settings) {
   if (is_wanted(settings.models, "soft-maximum")) study.add_start("M-MGN, soft maximum");
 }
 
-void add_options(OptionTable& options, Settings& settings) {
-  constexpr std::int64_t kMost = 100'000;
+// What is compared, and by which pictures.
+void add_choices(OptionTable& options, Settings& settings) {
   using Word = std::string;
   options.choice<Word>(
       "models", settings.models,
@@ -237,9 +237,14 @@ void add_options(OptionTable& options, Settings& settings) {
       "which maps to compare with the Bures map");
   options.choice<Word>("losses", settings.losses, {{"all", "all"}, {"divergence", "divergence"}, {"energy", "energy"}},
                        "which losses to train them on");
-  options.choice("judge", settings.judge, {{"test", Judge::Test}, {"validation", Judge::Validation}},
-                 "whose pictures to judge by: of the test set, or training pictures that play no other part, by "
-                 "which to choose options");
+  options.choice(
+      "judge", settings.judge, {{"test", Judge::Test}, {"validation", Judge::Validation}},
+      "what to judge by: pictures of the test set, or training pictures that play no other part, to choose options by");
+}
+
+void add_options(OptionTable& options, Settings& settings) {
+  constexpr std::int64_t kMost = 100'000;
+  add_choices(options, settings);
   options.integer("layers", settings.layers, {.min = 1, .max = 1000}, "of C-MGN");
   options.integer("units", settings.units, {.min = 1, .max = kMost, .quick = 64}, "of C-MGN");
   options.integer("modules", settings.modules, {.min = 1, .max = 1000, .quick = 1}, "of M-MGN with ln cosh");
@@ -255,7 +260,7 @@ void add_options(OptionTable& options, Settings& settings) {
   options.integer("held-out", settings.held_out, {.min = 2, .max = 10'000, .quick = 100},
                   "pictures to judge by, and as many samples; an even number");
   options.integer("validation", settings.validation, {.min = 2, .max = 5000, .quick = 64},
-                  "training pictures to choose by, an even number");
+                  "training pictures by which the best moment of training is chosen, an even number");
   options.integer("jacobians", settings.jacobians, {.min = 1, .max = 100, .quick = 1},
                   "points at which a Jacobian is decomposed");
   options.number("energy-learning-rate", settings.energy_learning_rate, {.min = 1e-9, .max = 10},
