@@ -16,6 +16,7 @@
 #include "experiments/support/datasets.h"
 #include "experiments/support/histogram_matching.h"
 #include "experiments/support/image_metrics.h"
+#include "experiments/support/on_cpu.h"
 #include "experiments/support/transport_fitting.h"
 #include "models/certificates.h"
 #include "models/mgn.h"
@@ -26,10 +27,10 @@ using namespace brenier::experiments;
 
 namespace {
 
-constexpr std::int64_t kPixels = kCifarSide * kCifarSide, kDim = kCifarChannels * kPixels;
+constexpr std::int64_t kShown = 16;  // in a line of the sheet
 
 struct Settings {
-  std::int64_t images = 16'000, validation = 1000, test = 2000, units = 512, layers = 24;
+  std::int64_t halvings = 0, certified = 32, images = 16'000, validation = 1000, test = 2000, units = 512, layers = 24;
   TransportFitOptions fit{.steps = 600, .batch = 128, .learning_rate = 1e-4, .blur = 0.03, .validations = 20};
 };
 
@@ -39,7 +40,7 @@ struct Pictures {
 };
 Tensor luma(const Tensor& colour) {
   const Tensor weights = cast(reshape(tensor({0.299, 0.587, 0.114}), {3, 1}), colour.dtype());
-  return sum(reshape(colour, {colour.dim(0), kCifarChannels, kPixels}) * weights, {1});
+  return sum(reshape(colour, {colour.dim(0), kCifarChannels, colour.dim(1) / kCifarChannels}) * weights, {1});
 }
 Tensor in_three_channels(const Tensor& grey) { return concat({grey, grey, grey}, 1); }
 Pictures pictures_of(const Tensor& bytes) {
@@ -53,7 +54,7 @@ struct Sets {
 };
 // The last training pictures validate. Test pictures are taken evenly, because they may be sorted by class.
 Sets load(const Path& data, const Settings& settings, DType dtype) {
-  const Cifar cifar = load_cifar10(data);
+  const Cifar cifar = halved(load_cifar10(data), settings.halvings);
   const std::int64_t present = cifar.train.images.rows(), first = present - settings.validation;
   if (settings.images > first || settings.test > cifar.test.images.rows())
     throw InputError(str("--images ", settings.images, " and --test-images ", settings.test, " ask for more than the ",
@@ -66,7 +67,10 @@ Sets load(const Path& data, const Settings& settings, DType dtype) {
           pictures_of(rows_of(cifar.test.images, spread, dtype)), cifar.note};
 }
 
-Tensor channel(const Tensor& colour, std::int64_t c) { return slice(colour, 1, c * kPixels, (c + 1) * kPixels); }
+Tensor channel(const Tensor& colour, std::int64_t c) {
+  const std::int64_t pixels = colour.dim(1) / kCifarChannels;
+  return slice(colour, 1, c * pixels, (c + 1) * pixels);
+}
 
 // Rivals that look at one pixel and one channel at a time.
 Tensor shifted_channels(const Pictures& training, const Tensor& grey) {
@@ -88,14 +92,15 @@ Tensor affine_channels(const Pictures& training, const Tensor& grey) {
 // The increasing map of each channel by itself. A thousand pictures have a million pixels: enough for quantiles.
 Tensor matched_histograms(const Pictures& training, const Tensor& grey) {
   const std::int64_t used = std::min<std::int64_t>(training.colour.dim(0), 1000), rows = grey.dim(0);
-  const auto as_pixels = [](const Tensor& rows_of_planes) {
+  const std::int64_t plane = grey.dim(1);
+  const auto as_pixels = [plane](const Tensor& rows_of_planes) {
     const std::int64_t n = rows_of_planes.dim(0);
-    return reshape(permute(reshape(rows_of_planes, {n, kCifarChannels, kPixels}), {0, 2, 1}), {n * kPixels, 3});
+    return reshape(permute(reshape(rows_of_planes, {n, kCifarChannels, plane}), {0, 2, 1}), {n * plane, 3});
   };
   const HistogramMatching match(as_pixels(in_three_channels(slice(training.grey, 0, 0, used))),
                                 as_pixels(slice(training.colour, 0, 0, used)));
-  const Tensor pixels = reshape(match(as_pixels(in_three_channels(grey))), {rows, kPixels, kCifarChannels});
-  return reshape(permute(pixels, {0, 2, 1}), {rows, kDim});
+  const Tensor pixels = reshape(match(as_pixels(in_three_channels(grey))), {rows, plane, kCifarChannels});
+  return reshape(permute(pixels, {0, 2, 1}), {rows, kCifarChannels * plane});
 }
 
 // Ridge regression of colour minus luma on all pixels of the luma: what the best matrix can do, a gradient or not. The
@@ -111,7 +116,7 @@ Tensor regressed(const Sets& sets, const Tensor& grey) {
   Tensor best;
   double least = std::numeric_limits<double>::infinity();
   for (const double penalty : {1e2, 1e3, 1e4, 1e5}) {
-    const Tensor solution = spd_solve(gram + penalty * eye(kPixels), cross);
+    const Tensor solution = on_cpu(spd_solve, gram + penalty * eye(grey.dim(1)), cross);
     const double error = mean(square(predict(solution, sets.validation.grey) - sets.validation.colour)).item();
     if (error < least) least = error, best = solution;
   }
@@ -121,10 +126,10 @@ Tensor regressed(const Sets& sets, const Tensor& grey) {
 using Network = CascadedMgn<Tanh>;
 
 // Begins near the picture unchanged: V = I, and W small enough that pairs are found from the first batch on.
-Network network_of(const RandomKey& key, const Settings& settings, DType dtype) {
-  Network network = Network::random(key, kDim, settings.units, settings.layers, 1, dtype);
+Network network_of(const RandomKey& key, const Settings& settings, std::int64_t dim, DType dtype) {
+  Network network = Network::random(key, dim, settings.units, settings.layers, 1, dtype);
   network.weight = 0.25 * network.weight;
-  network.linear.factor = eye(kDim, dtype);
+  network.linear.factor = eye(dim, dtype);
   return network;
 }
 
@@ -137,18 +142,20 @@ class Study {
       run.print(sets_.note);
       sheet_.title += "; most come from a lossy copy of CIFAR-10";
     }
-    directions_ = random_directions({run.seed(), std::uint64_t{1} << 60}, 256, kDim, run.dtype());
-    for (std::int64_t i = 0; i < kShown; ++i) shown_.push_back(i * settings.test / kShown + i);
+    directions_ =
+        random_directions({run.seed(), std::uint64_t{1} << 60}, 256, sets_.training.colour.dim(1), run.dtype());
+    for (std::int64_t i = 0; i < kShown; ++i)
+      shown_.push_back(i * settings.test / kShown + i % (settings.test / kShown));
   }
 
   // A row, and a line of the sheet. `values` are clamped to [0, 1] for the scores of pictures, as a file would.
   void judge(const std::string& model, const Tensor& values, Value parameters = nullptr, double seconds = 0) {
     const Tensor seen = clamp(values, 0, 1), truth = sets_.test.colour;
-    const Tensor few = slice(values, 0, 0, kCompared), others = slice(truth, 0, truth.dim(0) - kCompared, truth.dim(0));
+    const Tensor few = slice(values, 0, 0, compared_), others = slice(truth, 0, truth.dim(0) - compared_, truth.dim(0));
     Row row{{"model", model}, {"parameters", parameters}};
     row.set("psnr", mean(psnr(seen, truth)).item());
     row.set("psnr_pooled", -10 * std::log10(mean(square(seen - truth)).item()));
-    row.set("ssim", mean(ssim(seen, truth, kCifarSide, kCifarSide, kCifarChannels)).item());
+    row.set("ssim", mean(ssim(seen, truth, side_, side_, kCifarChannels)).item());
     row.set("sinkhorn", sinkhorn_divergence(few, others, {.blur = settings_.fit.blur}).item());
     row.set("sliced_w2", std::sqrt(sliced_wasserstein(few, others, directions_).item()));
     row.set("seconds", seconds);
@@ -158,7 +165,7 @@ class Study {
 
   void fit() {
     const Pictures& training = sets_.training;
-    Network network = network_of({run_.seed(), 0}, settings_, run_.dtype());
+    Network network = network_of({run_.seed(), 0}, settings_, training.colour.dim(1), run_.dtype());
     const BatchOfStep luma = minibatches_of(training.grey, settings_.fit.batch, run_.seed());
     const BatchOfStep grey = [&](std::int64_t step) { return in_three_channels(luma(step)); };
     const BatchOfStep colour = minibatches_of(training.colour, settings_.fit.batch, run_.seed());
@@ -198,23 +205,24 @@ class Study {
   }
 
  private:
-  static constexpr std::int64_t kShown = 16, kCompared = 500;
   void certify(const Network& network, const Tensor& x) {
     const KrylovCertificate certificate =
-        certify_by_krylov(network, slice(x, 0, 0, 32), {.key = {run_.seed(), std::uint64_t{1} << 61}});
+        certify_by_krylov(network, slice(x, 0, 0, settings_.certified), {.key = {run_.seed(), std::uint64_t{1} << 61}});
     run_.print("C-MGN: " + certificate.message());
     rows_.back().set("min_eigenvalue", certificate.smallest_ritz_value);
     rows_.back().set("monotonicity_violations", certificate.monotonicity_violations);
   }
   void add_to_sheet(const std::string& title, const Tensor& rows) {
     const Tensor chosen = gather(rows, index_tensor(shown_, {kShown}));
-    for (const Image& image : images_of_rows(chosen, kCifarSide, kCifarSide, kCifarChannels))
-      sheet_.pictures.push_back(image);
+    for (const Image& image : images_of_rows(chosen, side_, side_, kCifarChannels)) sheet_.pictures.push_back(image);
     sheet_.row_titles.push_back(title);
   }
 
   Run& run_;
   const Settings& settings_;
+  std::int64_t side_ = kCifarSide >> settings_.halvings;
+  std::int64_t compared_ =
+      std::min<std::int64_t>(settings_.test / 2, 500);  // images with other pictures than their own
   Sets sets_;
   Tensor directions_;
   std::vector<std::int64_t> shown_;
@@ -238,11 +246,17 @@ int main(int argc, char** argv) {
                    "seconds"}},
       [&](OptionTable& options) {
         options.integer("images", settings.images, {.min = 128, .max = 50'000, .quick = 512}, "pictures to train on");
-        options.integer("test-images", settings.test, {.min = 500, .max = 10'000, .quick = 500},
+        options.integer("test-images", settings.test, {.min = 2 * kShown, .max = 10'000, .quick = 100},
                         "pictures to judge by");
+        options.integer("validation", settings.validation, {.min = 1, .max = 10'000, .quick = 50},
+                        "training pictures to choose by");
+        options.integer("halvings", settings.halvings, {.min = 0, .max = 1, .quick = 1},
+                        "how often the side of pictures is halved");
+        options.integer("certified", settings.certified, {.min = 1, .max = 32, .quick = 4},
+                        "pictures at which the Jacobian is examined");
         options.integer("units", settings.units, {.min = 1, .max = 100'000, .quick = 64}, "hidden units");
         options.integer("layers", settings.layers, {.min = 1, .max = 1000, .quick = 4}, "layers of the cascade");
-        add_transport_options(options, settings.fit, 30);
+        add_transport_options(options, settings.fit, 10, 32);
       },
       [&](Run& run) {
         run.add_paper({{"model", "C-MGN"}, {"statement", "pictures only; no score is printed"}});

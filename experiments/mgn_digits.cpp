@@ -17,7 +17,6 @@
 #include "experiments/support/digit_pictures.h"
 #include "experiments/support/picture_maps.h"
 #include "experiments/support/transport_fitting.h"
-#include "solvers/gaussian_transport.h"
 
 using namespace brenier;
 using namespace brenier::experiments;
@@ -28,6 +27,7 @@ struct Settings {
   std::int64_t first = 0, classes = 10;
   std::int64_t units = 256, layers = 4;          // of C-MGN
   std::int64_t modules = 4, module_units = 256;  // of M-MGN; 20 and 256 are published
+  std::int64_t halvings = 0, training = 60'000;
   std::int64_t held_out = 800, validation = 400, reference = 20'000, jacobians = 2;
   double start = 0.1;  // factor of the initial weights beside V
   TransportFitOptions fit{
@@ -48,13 +48,11 @@ struct Part {
 class Pictures {
  public:
   Pictures(Run& run, const Settings& settings)
-      : run_(run), settings_(settings), digits_(load_digits(run.options().data)) {
+      : run_(run), settings_(settings), digits_(halved(load_digits(run.options().data), settings.halvings)) {
     run.set_metadata("data", digits_.name);
     auto rows = shuffled_rows(key_of(run, 0), digits_.train_images.rows());
     rows.resize(std::min(rows.size(), static_cast<std::size_t>(settings.reference)));
-    judge.pictures = digit_points(digits_.train_images, rows, run.dtype());
-    for (const std::int64_t row : rows)
-      judge.labels.push_back(digits_.train_labels.values[static_cast<std::size_t>(row)]);
+    judge = nearest_class(digits_.train_images, digits_.train_labels, rows, run.dtype());
   }
 
   // `skipped` times as many held-out pictures as are used are left to another part of the same class.
@@ -64,16 +62,18 @@ class Pictures {
     const auto kept = static_cast<std::size_t>(settings_.validation),
                judged = static_cast<std::size_t>(settings_.held_out);
     const auto before = static_cast<std::size_t>(skipped) * judged;
-    if (train.size() < 2 * kept || test.size() < before + judged)
-      throw InputError(str("held-out: the class ", digit, " has ", test.size(), " test pictures"));
+    if (train.size() < kept + judged || test.size() < before + judged)
+      throw InputError(str("held-out: the class ", digit, " has ", train.size(), " + ", test.size(), " pictures"));
     const std::span<const std::int64_t> all(train), held_out(test);
-    return {digit_points(digits_.train_images, all.first(train.size() - kept), run_.dtype()),
+    const auto used = std::min(train.size() - kept, static_cast<std::size_t>(settings_.training));
+    return {digit_points(digits_.train_images, all.first(used), run_.dtype()),
             digit_points(digits_.train_images, all.last(kept), run_.dtype()),
             digit_points(digits_.test_images, held_out.subspan(before, judged), run_.dtype())};
   }
 
   NearestClass judge;
   const std::string& name() const { return digits_.name; }
+  std::int64_t pixels() const { return digits_.train_images.row_size(); }
 
  private:
   std::vector<std::int64_t> rows_of_class(const ByteArray& labels, int digit, std::uint64_t stream) const {
@@ -90,16 +90,13 @@ class Pictures {
 
 Tensor apply(const AffineMap& map, const Tensor& x) { return cast(map(cast(x, DType::Float64)), x.dtype()); }
 
-// The optimal linear map between Gaussian fits. Pixels that never change make covariances singular, so a multiple of the
-// identity is added to both: that which suits the pictures kept aside.
+// The optimal linear map between Gaussian fits, with the ridge that suits the pictures kept aside.
 AffineMap linear_rival(const Part& source, const Part& target, double blur) {
-  const GaussianMoments from = gaussian_fit(cast(source.training, DType::Float64));
-  const GaussianMoments to = gaussian_fit(cast(target.training, DType::Float64));
+  const Tensor x = cast(source.training, DType::Float64), y = cast(target.training, DType::Float64);
   AffineMap best;
   double least = std::numeric_limits<double>::infinity();
   for (const double ridge : {0.01, 0.1, 1.0}) {
-    const Tensor added = ridge * eye(kDigitPixels);
-    const AffineMap map = bures_map(from.mean, from.covariance + added, to.mean, to.covariance + added);
+    const AffineMap map = fitted_bures_map(x, y, ridge);
     const double score = sinkhorn_divergence(apply(map, source.validation), target.validation, {.blur = blur}).item();
     if (score < least) least = score, best = map;
   }
@@ -161,14 +158,15 @@ class Study {
   }
 
   Cascaded cascaded() const {
+    const std::int64_t dim = pictures_.pixels();
     return scale_parameters(
-        Cascaded::random(key_of(run_, 3), kDigitPixels, settings_.units, settings_.layers, kDigitPixels, run_.dtype()),
-        settings_.start);
+        Cascaded::random(key_of(run_, 3), dim, settings_.units, settings_.layers, dim, run_.dtype()), settings_.start);
   }
   Modular modular() const {
-    return scale_parameters(Modular::random(key_of(run_, 4), kDigitPixels, settings_.module_units, settings_.modules,
-                                            kDigitPixels, run_.dtype()),
-                            settings_.start);
+    const std::int64_t dim = pictures_.pixels();
+    return scale_parameters(
+        Modular::random(key_of(run_, 4), dim, settings_.module_units, settings_.modules, dim, run_.dtype()),
+        settings_.start);
   }
 
   template <class Model, class Start>
@@ -259,15 +257,19 @@ void add_options(OptionTable& options, Settings& settings) {
   options.integer("modules", settings.modules, {.min = 1, .max = 1000, .quick = 1}, "of M-MGN");
   options.integer("module-units", settings.module_units, {.min = 1, .max = kMost, .quick = 32}, "of each of them");
   options.number("start", settings.start, {.min = 0, .max = 100}, "factor of the initial weights");
-  options.integer("held-out", settings.held_out, {.min = 2, .max = 4000, .quick = 200},
+  options.integer("halvings", settings.halvings, {.min = 0, .max = 2, .quick = 1},
+                  "how often the side of pictures is halved");
+  options.integer("training", settings.training, {.min = 4000, .max = kMost, .quick = 4000},
+                  "pictures of each class to train on, at most");
+  options.integer("held-out", settings.held_out, {.min = 2, .max = 4000, .quick = 100},
                   "test pictures of each class to judge by, an even number");
-  options.integer("validation", settings.validation, {.min = 2, .max = 2000, .quick = 100},
+  options.integer("validation", settings.validation, {.min = 2, .max = 2000, .quick = 50},
                   "training pictures of each class to choose by");
-  options.integer("reference", settings.reference, {.min = 1, .max = kMost, .quick = 5000},
+  options.integer("reference", settings.reference, {.min = 1, .max = kMost, .quick = 1000},
                   "labelled pictures of the judge");
   options.integer("jacobians", settings.jacobians, {.min = 1, .max = 100, .quick = 1},
                   "points at which a Jacobian is decomposed");
-  add_transport_options(options, settings.fit, 10);
+  add_transport_options(options, settings.fit, 5, 32);
 }
 
 }  // namespace
@@ -281,8 +283,7 @@ int main(int argc, char** argv) {
            "A monotone gradient network carries handwritten digits to their successors, which it has difficulty to "
            "learn.",
        .source = "Gravier & Picard, report on Chaudhari, Pranav & Moura, Learning Gradients of Convex Functions with "
-                 "Monotone Gradient "
-                 "Networks (2023), section on MNIST",
+                 "Monotone Gradient Networks (2023), section on MNIST",
        .description = "Trains one monotone map from each digit to the next by the Sinkhorn divergence, and one on all "
                       "digits at once, and compares them with the optimal linear maps on held-out pictures.",
        .columns = {"task", "model", "parameters", "sinkhorn", "ratio_to_bures", "looks_like_target", "keeps_class",

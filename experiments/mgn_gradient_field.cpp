@@ -43,14 +43,15 @@ void add_options(OptionTable& options, Settings& settings) {
                         {"gradnet-m", "GradNet-M"}},
                        "which models to fit to them");
   options.integer("seeds", settings.seeds, {.min = 1, .max = 1000, .quick = 1}, "starts for each model in the plane");
-  add_fit_options(options, settings.fit, 200, 30);
+  add_fit_options(options, settings.fit, 60, 10);
   options.integer("training-grid", settings.training_grid, {.min = 2, .max = 1000, .quick = 20},
                   "training points of the plane in each direction");
   options.integer("polymax-seeds", settings.polymax_seeds, {.min = 1, .max = 1000}, "starts for each large model");
-  options.integer("polymax-steps", settings.polymax_steps, {.min = 1, .max = 100'000'000, .quick = 10},
+  options.integer("polymax-steps", settings.polymax_steps, {.min = 1, .max = 100'000'000, .quick = 3},
                   "steps of Adam for each of them");
-  options.integer("polymax-batch", settings.polymax_batch, {.min = 1, .max = 1'000'000}, "fresh points in a step");
-  options.integer("polymax-points", settings.polymax_points, {.min = 1, .max = 10'000'000, .quick = 1000},
+  options.integer("polymax-batch", settings.polymax_batch, {.min = 1, .max = 1'000'000, .quick = 10},
+                  "fresh points in a step");
+  options.integer("polymax-points", settings.polymax_points, {.min = 8, .max = 10'000'000, .quick = 100},
                   "points to judge by");
   options.number("polymax-learning-rate", settings.polymax_rate, {.min = 1e-9, .max = 10},
                  "of their Adam at the start; a cosine takes it to a hundredth");

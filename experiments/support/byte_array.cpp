@@ -45,6 +45,21 @@ Tensor rows_of(const ByteArray& array, std::int64_t begin, std::int64_t end, DTy
   return rows_of(array, rows, dtype);
 }
 
+ByteArray halved(const ByteArray& pictures, std::int64_t side) {
+  if (side < 2 || side % 2 != 0 || pictures.row_size() % (side * side) != 0)
+    throw std::invalid_argument(str("[halved] planes of ", side, " x ", side, ", got ", pictures.row_size(), " bytes"));
+  const std::int64_t half = side / 2;
+  ByteArray result{{pictures.rows(), pictures.row_size() / (side * side), half, half}, {}};
+  result.values.reserve(pictures.values.size() / 4);
+  const std::uint8_t* pixels = pictures.values.data();
+  const auto pairs_of_rows = static_cast<std::int64_t>(pictures.values.size()) / (2 * side);
+  for (std::int64_t pair = 0; pair < pairs_of_rows; ++pair, pixels += 2 * side)
+    for (std::int64_t x = 0; x < side; x += 2)
+      result.values.push_back(
+          static_cast<std::uint8_t>((pixels[x] + pixels[x + 1] + pixels[side + x] + pixels[side + x + 1] + 2) / 4));
+  return result;
+}
+
 std::vector<std::int64_t> rows_labelled(const ByteArray& labels, std::uint8_t label) {
   std::vector<std::int64_t> rows;
   for (std::size_t i = 0; i < labels.values.size(); ++i) {

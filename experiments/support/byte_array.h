@@ -22,6 +22,9 @@ struct ByteArray {
 Tensor rows_of(const ByteArray& array, std::span<const std::int64_t> rows, DType dtype = DType::Float32);
 // Rows begin … end - 1. Both throw std::invalid_argument for a row that is not there.
 Tensor rows_of(const ByteArray& array, std::int64_t begin, std::int64_t end, DType dtype = DType::Float32);
+// Square pictures in row-major planes of side x side, any number of planes a row, side even: averages over squares of 2 x 2
+// pixels, rounded. Shape [rows, planes, side / 2, side / 2]. Throws std::invalid_argument for others.
+ByteArray halved(const ByteArray& pictures, std::int64_t side);
 // The numbers of the rows whose label is `label`, ascending; labels are an array of one axis.
 std::vector<std::int64_t> rows_labelled(const ByteArray& labels, std::uint8_t label);
 

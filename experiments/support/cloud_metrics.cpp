@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "engine/str.h"
+#include "experiments/support/on_cpu.h"
 #include "solvers/wasserstein.h"
 
 namespace brenier::experiments {
@@ -62,9 +63,12 @@ Tensor gram_factor(const Tensor& matrix, std::int64_t rank) {
   const std::int64_t dim = matrix.dim(0);
   if (rank < 1 || rank > dim)
     throw std::invalid_argument(str("[gram_factor] rank ", rank, " of a matrix with ", dim, " rows"));
-  const SymmetricEigen eigen = symmetric_eigen(cast(matrix, DType::Float64));
-  const Tensor values = slice(eigen.values, 0, dim - rank, dim), vectors = slice(eigen.vectors, 1, dim - rank, dim);
-  return cast(transpose(vectors * sqrt(clamp(values, 0.0, INFINITY))), matrix.dtype());
+  const auto factor = [&](const Tensor& m) {
+    const SymmetricEigen eigen = symmetric_eigen(cast(m, DType::Float64));
+    const Tensor values = slice(eigen.values, 0, dim - rank, dim), vectors = slice(eigen.vectors, 1, dim - rank, dim);
+    return transpose(vectors * sqrt(clamp(values, 0.0, INFINITY)));
+  };
+  return cast(on_cpu(factor, matrix), matrix.dtype());
 }
 
 }  // namespace brenier::experiments

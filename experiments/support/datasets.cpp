@@ -8,7 +8,7 @@
 namespace brenier::experiments {
 namespace {
 
-constexpr std::int64_t kPixels = 28 * 28;
+constexpr std::int64_t kSide = 28, kPixels = kSide * kSide;
 
 bool is_file(const Path& path) {
   std::error_code ignored;
@@ -91,6 +91,18 @@ Cifar load_cifar10(const Path& data) {
   }
   if (!is_file(data / "cifar10" / "jpeg_train_first20000.bin.gz")) missing(data / "cifar10", "CIFAR-10", "cifar10");
   return read_partial_cifar(data / "cifar10");
+}
+
+Digits halved(Digits digits, std::int64_t times) {
+  for (std::int64_t i = 0, side = kSide; i < times; ++i, side /= 2)
+    for (ByteArray* images : {&digits.train_images, &digits.test_images}) *images = halved(*images, side);
+  return digits;
+}
+
+Cifar halved(Cifar cifar, std::int64_t times) {
+  for (std::int64_t i = 0, side = kCifarSide; i < times; ++i, side /= 2)
+    for (ByteArray* images : {&cifar.train.images, &cifar.test.images}) *images = halved(*images, side);
+  return cifar;
 }
 
 Image load_photo(const Path& data, const std::string& name) {

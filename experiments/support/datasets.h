@@ -32,6 +32,11 @@ struct Cifar {
 // class by class.
 Cifar load_cifar10(const Path& data);
 
+// The same pictures with half the side, or a quarter where that is done twice: experiments of the same kind at a fraction
+// of the cost. At most two times.
+Digits halved(Digits digits, std::int64_t times);
+Cifar halved(Cifar cifar, std::int64_t times);
+
 // DATA/photos/NAME.jpg or .png.
 Image load_photo(const Path& data, const std::string& name);
 

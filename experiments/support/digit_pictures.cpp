@@ -1,6 +1,7 @@
 #include "experiments/support/digit_pictures.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "engine/str.h"
@@ -8,15 +9,26 @@
 
 namespace brenier::experiments {
 
+namespace {
+
+// 0 if it is no integer.
+std::int64_t side_of(std::int64_t pixels) {
+  const std::int64_t side = std::llround(std::sqrt(static_cast<double>(pixels)));
+  return side * side == pixels ? side : 0;
+}
+
+}  // namespace
+
 Tensor digit_points(const ByteArray& images, std::span<const std::int64_t> rows, DType dtype) {
-  if (images.row_size() != kDigitPixels)
-    throw std::invalid_argument(str("[digit_points] pictures of 28 x 28 bytes, got ", images.row_size(), " bytes"));
+  if (side_of(images.row_size()) == 0)
+    throw std::invalid_argument(str("[digit_points] square pictures, got ", images.row_size(), " bytes"));
   return rows_of(images, rows, dtype) * (1 / 127.5) - 1.0;
 }
 
 std::vector<Image> digit_images(const Tensor& points, std::int64_t count) {
   const Tensor first = slice(points, 0, 0, std::min(count, points.dim(0)));
-  return images_of_rows(0.5 * (first + 1.0), kDigitSide, kDigitSide);
+  const std::int64_t side = side_of(points.dim(1));
+  return images_of_rows(0.5 * (first + 1.0), side, side);
 }
 
 std::vector<std::uint8_t> NearestClass::operator()(const Tensor& points) const {
@@ -24,6 +36,13 @@ std::vector<std::uint8_t> NearestClass::operator()(const Tensor& points) const {
   for (const std::int64_t row : nearest_rows(points, pictures).index.to_vector<std::int64_t>())
     result.push_back(labels.at(static_cast<std::size_t>(row)));
   return result;
+}
+
+NearestClass nearest_class(const ByteArray& images, const ByteArray& labels, std::span<const std::int64_t> rows,
+                           DType dtype) {
+  NearestClass judge{digit_points(images, rows, dtype), {}};
+  for (const std::int64_t row : rows) judge.labels.push_back(labels.values.at(static_cast<std::size_t>(row)));
+  return judge;
 }
 
 double share_of(const std::vector<std::uint8_t>& classes, const std::vector<std::uint8_t>& wanted) {

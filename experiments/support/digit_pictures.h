@@ -1,5 +1,5 @@
-// Pictures of digits as points: MNIST's bytes scaled to [-1, 1], [n, 784], and back to pictures; and which digit a picture
-// looks like.
+// Square grey pictures as points: MNIST's bytes scaled to [-1, 1], [n, 784], and back to pictures; and which digit a
+// picture looks like.
 #pragma once
 
 #include <cstdint>
@@ -13,21 +13,22 @@
 
 namespace brenier::experiments {
 
-inline constexpr std::int64_t kDigitSide = 28, kDigitPixels = kDigitSide * kDigitSide;
-
-// Pictures of 28 x 28 bytes; the given rows in that order.
+// [count, side²]: the given rows in that order. Throws std::invalid_argument for pictures that are not square.
 Tensor digit_points(const ByteArray& images, std::span<const std::int64_t> rows, DType dtype);
-// The first `count` rows of points [n, 784]; values beyond [-1, 1] become black or white.
+// The first `count` rows of points [n, side²]; values beyond [-1, 1] become black or white.
 std::vector<Image> digit_images(const Tensor& points, std::int64_t count);
 
 // The class of the nearest of labelled pictures: an outside judge of what a picture looks like, right for about 95 of 100
 // test pictures with 20,000 of MNIST's training set.
 struct NearestClass {
-  Tensor pictures;                   // [m, 784]
+  Tensor pictures;                   // [m, side²]
   std::vector<std::uint8_t> labels;  // m
 
   std::vector<std::uint8_t> operator()(const Tensor& points) const;
 };
+// The given rows of a labelled set as a judge.
+NearestClass nearest_class(const ByteArray& images, const ByteArray& labels, std::span<const std::int64_t> rows,
+                           DType dtype);
 // The share of equal entries of two lists of one length, and of entries equal to a class.
 double share_of(const std::vector<std::uint8_t>& classes, const std::vector<std::uint8_t>& wanted);
 double share_of(const std::vector<std::uint8_t>& classes, std::uint8_t wanted);

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "engine/str.h"
+#include "experiments/support/on_cpu.h"
 
 namespace brenier::experiments {
 namespace {
@@ -30,6 +31,17 @@ struct Quadratics {
 // 1 where a form is the largest. Points where two are, of probability 0, are not told apart.
 Tensor winners(const Tensor& values) { return equal(values, max(values, {0}, true)); }
 
+// Of PolyMax, such that the gradients have a mean 2-norm of 1.
+Tensor normalised_matrices(std::int64_t dim) {
+  const Tensor i = arange(dim), column = reshape(i, {dim, 1});
+  const Tensor alpha = (i + column) / (2.0 * static_cast<double>(dim) - 2.0);
+  const Tensor decay = 1.0 / (std::log(static_cast<double>(dim)) * (1.0 + abs(column - i)));
+  const Tensor factors = stack({2.0 + sin(4 * std::numbers::pi * alpha), 1.0 + 2.0 * alpha, 3.0 - 2.0 * alpha});
+  const PolyMax raw{factors * decay};
+  const Tensor gradients = raw(random_uniform({1, 0}, {kNormPoints, dim}));
+  return raw.matrices / mean(sqrt(sum(square(gradients), {1})));
+}
+
 }  // namespace
 
 Tensor icgn_polynomial(const Tensor& points) {
@@ -50,14 +62,7 @@ Tensor log_sum_exp_2d(const Tensor& points) {
 
 PolyMax PolyMax::of_dimension(std::int64_t dim, DType dtype) {
   if (dim < 2) throw std::invalid_argument(str("[PolyMax] needs at least two dimensions, got ", dim));
-  const Tensor i = arange(dim), column = reshape(i, {dim, 1});
-  const Tensor alpha = (i + column) / (2.0 * static_cast<double>(dim) - 2.0);
-  const Tensor decay = 1.0 / (std::log(static_cast<double>(dim)) * (1.0 + abs(column - i)));
-  const Tensor factors = stack({2.0 + sin(4 * std::numbers::pi * alpha), 1.0 + 2.0 * alpha, 3.0 - 2.0 * alpha});
-  PolyMax result{factors * decay};
-  const Tensor gradients = result(random_uniform({1, 0}, {kNormPoints, dim}));
-  result.matrices = cast(result.matrices / mean(sqrt(sum(square(gradients), {1}))), dtype);
-  return result;
+  return {cast(on_cpu([dim] { return normalised_matrices(dim); }), dtype)};
 }
 
 Tensor PolyMax::operator()(const Tensor& points) const {
@@ -69,7 +74,10 @@ Tensor PolyMax::potential(const Tensor& points) const { return max(Quadratics(ma
 
 AffineFit least_squares(const Tensor& x, const Tensor& y) {
   const Tensor x_mean = mean(x, {0}), y_mean = mean(y, {0}), centred = x - x_mean;
-  const Tensor matrix = spd_solve(matmul(transpose(centred), centred), matmul(transpose(centred), y - y_mean));
+  const auto solution = [](const Tensor& a, const Tensor& b) {
+    return spd_solve(matmul(transpose(a), a), matmul(transpose(a), b));
+  };
+  const Tensor matrix = on_cpu(solution, centred, y - y_mean);
   return {matrix, y_mean - matmul(x_mean, matrix)};
 }
 

@@ -18,4 +18,13 @@ void start_at_pictures(ModularMgn<SoftMaximum>& model, const Tensor& pictures, c
   }
 }
 
+AffineMap fitted_bures_map(const Tensor& source, const Tensor& target, double ridge) {
+  const auto matrix = [ridge](const Tensor& x, const Tensor& y) {
+    const GaussianMoments from = gaussian_fit(x), to = gaussian_fit(y);
+    const Tensor added = ridge * eye(x.dim(1));
+    return bures_map(from.mean, from.covariance + added, to.mean, to.covariance + added).matrix;
+  };
+  return {on_cpu(matrix, source, target), mean(source, {0}), mean(target, {0})};
+}
+
 }  // namespace brenier::experiments

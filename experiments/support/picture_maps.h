@@ -4,9 +4,11 @@
 
 #include "experiments/support/cloud_metrics.h"
 #include "experiments/support/json.h"
+#include "experiments/support/on_cpu.h"
 #include "models/certificates.h"
 #include "models/layers.h"
 #include "models/mgn.h"
+#include "solvers/gaussian_transport.h"
 
 namespace brenier::experiments {
 
@@ -38,6 +40,10 @@ void start_as_affine(Model& model, const Tensor& matrix, const Tensor& offset) {
   model.offset = cast(offset, dtype);
 }
 
+// The optimal linear map between Gaussians fitted to two clouds [n, d] and [m, d], float64. Pixels that never change make
+// covariances singular, so `ridge` is added to their diagonals. Computed on the CPU.
+AffineMap fitted_bures_map(const Tensor& source, const Tensor& target, double ridge);
+
 // {"min_eigenvalue", "asymmetry", "monotonicity_violations"} in float64 at points [n, d]: the smallest eigenvalue of the
 // closed form of the Jacobian at the first `jacobians` of them, the asymmetry by products at 16 times as many, and pairs of
 // the points whose images turn back.
@@ -50,7 +56,8 @@ Row certificate_row(const Model& trained, const Tensor& points, std::int64_t jac
   const KrylovCertificate krylov = certify_by_krylov(model, first(16 * jacobians));
   // Rounding of a product of a point with itself is no violation.
   const Tensor turned = less(monotonicity(model, x, other), -1e-9 * sum(square(x - other), {1}));
-  return {{"min_eigenvalue", min(smallest_eigenvalues(model.jacobian(first(jacobians)))).item()},
+  const Tensor eigenvalues = on_cpu(smallest_eigenvalues, model.jacobian(first(jacobians)));
+  return {{"min_eigenvalue", min(eigenvalues).item()},
           {"asymmetry", krylov.largest_asymmetry},
           {"monotonicity_violations", static_cast<std::int64_t>(sum(turned).item())}};
 }

@@ -4,10 +4,12 @@
 
 namespace brenier::experiments {
 
-void add_transport_options(OptionTable& table, TransportFitOptions& fit, std::int64_t quick_steps) {
+void add_transport_options(OptionTable& table, TransportFitOptions& fit, std::int64_t quick_steps,
+                           std::optional<std::int64_t> quick_batch) {
   constexpr std::int64_t kMost = 100'000'000;
   table.integer("steps", fit.steps, {.min = 1, .max = kMost, .quick = quick_steps}, "training steps");
-  table.integer("batch", fit.batch, {.min = 2, .max = 100'000}, "points of source and of target in a step");
+  table.integer("batch", fit.batch, {.min = 2, .max = 100'000, .quick = quick_batch},
+                "points of source and of target in a step");
   table.number("learning-rate", fit.learning_rate, {.min = 1e-9, .max = 10},
                "of Adam at the start; a cosine takes it to a hundredth");
   table.number("blur", fit.blur, {.min = 1e-6, .max = 1e6}, "smoothing length of the Sinkhorn divergence");

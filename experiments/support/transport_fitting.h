@@ -13,6 +13,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,10 @@ struct TransportFitOptions {
   TransportLoss loss = TransportLoss::Divergence;
 };
 
-// --steps, --batch, --learning-rate, --blur, --scaling; the defaults are what `fit` holds.
-void add_transport_options(OptionTable& table, TransportFitOptions& fit, std::int64_t quick_steps);
+// --steps, --batch, --learning-rate, --blur, --scaling; the defaults are what `fit` holds, batches alike under --quick
+// unless a size is given.
+void add_transport_options(OptionTable& table, TransportFitOptions& fit, std::int64_t quick_steps,
+                           std::optional<std::int64_t> quick_batch = {});
 
 // The batch of a step, [batch, d].
 using BatchOfStep = std::function<Tensor(std::int64_t step)>;

@@ -63,6 +63,21 @@ TEST_CASE("a length that is no multiple and a label that is none are refused") {
   CHECK(lacks(refusal(record(255, 2)), {"x.bin: record 0: label 255"}) == "");
 }
 
+TEST_CASE("sets are halved in both their parts, planes apart") {
+  CifarRecords records = from_cifar(record(7, 200) + record(0, 9), "test");
+  std::fill_n(records.images.values.begin(), 1024, std::uint8_t{100});
+  const Cifar cifar = halved(Cifar{records, records, ""}, 1);
+  CHECK(cifar.test.images.values == cifar.train.images.values);
+  CHECK(cifar.train.images.row_size() == 768);
+  CHECK(cifar.train.images.values[255] == 100);
+  CHECK(cifar.train.images.values[256] == 200);
+  const ByteArray pictures{{1, 28, 28}, std::vector<std::uint8_t>(784, 50)}, labels{{1}, {3}};
+  const Digits digits = halved(Digits{"MNIST", pictures, labels, pictures, labels}, 2);
+  CHECK(digits.train_images.row_size() == 49);
+  CHECK(digits.test_images.values == std::vector<std::uint8_t>(49, 50));
+  CHECK(halved(digits, 0).test_images.shape == digits.test_images.shape);
+}
+
 TEST_CASE("MNIST comes first, Fashion-MNIST where it is absent") {
   const TemporaryFolder folder;
   const Path data = folder / "data", debian = folder / "debian";

@@ -52,6 +52,16 @@ TEST_CASE("chosen rows become a tensor, in the order asked for") {
   CHECK(lacks(message_of([&] { rows_of(pictures, wrong); }), {"[rows_of] row -1 of an array of 2 rows"}) == "");
 }
 
+TEST_CASE("a halved picture has the rounded averages of squares, plane by plane") {
+  const ByteArray planes{{1, 2 * 16}, {0, 2, 10, 20, 1, 3, 30, 41, 255, 255, 0, 0, 255, 254, 0, 1,  //
+                                       5, 5, 6,  6,  5, 5, 6,  6,  0,   4,   7, 7, 8,   4,   7, 7}};
+  const ByteArray half = halved(planes, 4);
+  CHECK(half.shape == std::vector<std::int64_t>{1, 2, 2, 2});
+  CHECK(half.values == std::vector<std::uint8_t>{2, 25, 255, 0, 5, 6, 4, 7});
+  CHECK(message_of([&] { (void)halved(planes, 3); }) == "[halved] planes of 3 x 3, got 32 bytes");
+  CHECK(message_of([&] { (void)halved(planes, 6); }) == "[halved] planes of 6 x 6, got 32 bytes");
+}
+
 TEST_CASE("rows of a label are found") {
   const ByteArray labels = from_idx(std::string("\0\0\x08\x01\0\0\0\x04\x07\x01\x07\0", 12), "test");
   CHECK(rows_labelled(labels, 7) == std::vector<std::int64_t>{0, 2});

@@ -6,6 +6,7 @@
 #include "engine/autodiff.h"
 #include "experiments/support/digit_pictures.h"
 #include "experiments/support/map_fitting.h"
+#include "solvers/gaussian_transport.h"
 #include "tests/support/compare.h"
 #include "tests/support/message_of.h"
 
@@ -18,6 +19,15 @@ using brenier::testing::mismatch;
 using Choosing = ModularMgn<SoftMaximum>;
 
 Tensor normal(std::uint64_t counter, std::int64_t n, std::int64_t d) { return random_normal({8, counter}, {n, d}); }
+
+// The kernels of the GPU played by the CPU; null where they are not compiled in.
+const Backend* other_device() {
+  try {
+    return &backend_named("cuda-on-host");
+  } catch (const std::invalid_argument&) {
+    return nullptr;
+  }
+}
 
 double number(const Row& row, const char* key) { return row.find(key)->as_double(); }
 
@@ -70,12 +80,35 @@ TEST_CASE("the certificate of a trained map counts pairs that turn back") {
   CHECK(number(accepted, "monotonicity_violations") == 0);
 }
 
+TEST_CASE("the Bures map between fitted Gaussians carries one mean and covariance to the other") {
+  const Tensor x = normal(11, 40, 6), y = normal(12, 30, 6) * 2.0 + 1.0, added = 0.1 * eye(6);
+  const AffineMap map = fitted_bures_map(x, y, 0.1);
+  CHECK(mismatch(mean(map(x), {0}), mean(y, {0}), 1e-12) == "");
+  const Tensor carried = matmul(matmul(map.matrix, gaussian_fit(x).covariance + added), map.matrix);
+  CHECK(mismatch(carried, gaussian_fit(y).covariance + added, 1e-12) == "");
+}
+
+// Equal eigenvalues leave their eigenvectors to the algorithm.
+TEST_CASE("what networks start from is the same on every device, to the last bit") {
+  const Backend* device = other_device();
+  if (!device) return;
+  const CpuAsDefault guard;
+  const Tensor basis = symmetric_eigen(normal(13, 6, 6)).vectors, x = normal(14, 40, 6), y = normal(15, 30, 6);
+  const Tensor matrix = matmul(basis * tensor({3, 3, 3, 1, 1, 0}), transpose(basis));
+  const auto factor = gram_factor(matrix, 4).to_vector<double>();
+  const auto bures = fitted_bures_map(x, y, 0.1).matrix.to_vector<double>();
+  set_default_backend(*device);
+  CHECK(gram_factor(matrix.to(*device), 4).to_vector<double>() == factor);
+  CHECK(fitted_bures_map(x.to(*device), y.to(*device), 0.1).matrix.to_vector<double>() == bures);
+  CHECK(&gram_factor(matrix.to(*device), 4).backend() == device);
+}
+
 TEST_CASE("pictures of digits become points in [-1, 1] and pictures again") {
-  ByteArray bytes{{2, 28, 28}, std::vector<std::uint8_t>(2 * kDigitPixels)};
+  ByteArray bytes{{2, 28, 28}, std::vector<std::uint8_t>(2 * 784)};
   for (std::size_t i = 0; i < bytes.values.size(); ++i) bytes.values[i] = static_cast<std::uint8_t>(i * 7);
   const std::vector<std::int64_t> swapped{1, 0};
   const Tensor points = digit_points(bytes, swapped, DType::Float32);
-  CHECK(points.shape() == Shape{2, kDigitPixels});
+  CHECK(points.shape() == Shape{2, 784});
   CHECK(min(points).item() == -1);
   CHECK(max(points).item() == doctest::Approx(1));
   const auto images = digit_images(points, 5);
@@ -83,7 +116,7 @@ TEST_CASE("pictures of digits become points in [-1, 1] and pictures again") {
   CHECK(std::equal(images[1].values.begin(), images[1].values.end(), bytes.values.begin()));
   CHECK(message_of([&] {
           (void)digit_points({{4, 5}, std::vector<std::uint8_t>(20)}, swapped, DType::Float32);
-        }) == "[digit_points] pictures of 28 x 28 bytes, got 5 bytes");
+        }) == "[digit_points] square pictures, got 5 bytes");
 }
 
 TEST_CASE("a picture looks like the class of the nearest labelled one") {
