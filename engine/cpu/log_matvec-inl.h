@@ -2,8 +2,9 @@
 //
 // A row is cut into tiles. The exponents of a tile and the largest of them are computed first and stay in the L1 cache;
 // then its terms are added relative to the largest exponent so far, to which the sum of earlier tiles is rescaled
-// (Milakov & Gimelshein, Online normalizer calculation for softmax, 2018). Rows are shared among threads, and a result
-// depends on nothing but its row and the vector.
+// (Milakov & Gimelshein, Online normalizer calculation for softmax, 2018). A row fills the lanes of packs; where the
+// columns of a are contiguous, each lane has a row. Rows are shared among threads, and a result depends on nothing but
+// its row, the vector and the layout.
 
 inline constexpr std::int64_t kExponentTile = 1024;
 inline constexpr std::int64_t kExponentTerms = 16;  // what an element costs, in multiply-adds
@@ -90,41 +91,53 @@ T log_sum_of_row(const T* a, std::int64_t stride, const T* v, T scale, std::int6
   return running.logarithm();
 }
 
-// The same for rows side by side, a lane each, of a matrix whose columns are contiguous and `stride` apart: nothing is
-// combined across lanes. `last` counts the rows in the last of the packs.
+// The same for Packs packs of rows, a lane each.
 template <class T, int Packs>
-void log_sums_of_packs(const T* a, std::int64_t stride, const T* v, T scale, std::int64_t n, int last, T* out) {
-  constexpr int lanes = kLanes<T>;
-  constexpr std::int64_t tile = 64;
-  alignas(64) T e[tile * Packs * lanes];
+struct RunningSums {
   Pack<T> largest[Packs], shift[Packs], sum[Packs];
-  for (int p = 0; p < Packs; ++p) largest[p] = -std::numeric_limits<T>::infinity(), shift[p] = sum[p] = T(0);
-  const auto entries = [&](std::int64_t j, int p) {
-    const T* from = a + j * stride + p * lanes;
-    return p < Packs - 1 || last == lanes ? load(from) : load_part(from, last);
-  };
-  for (std::int64_t first = 0; first < n; first += tile) {
-    const std::int64_t count = std::min(n - first, tile);
-    for (std::int64_t j = 0; j < count; ++j) {
-      for (int p = 0; p < Packs; ++p) {
-        const Pack<T> x = fma(Pack<T>(scale), entries(first + j, p), Pack<T>(v[first + j]));
-        store(e + (j * Packs + p) * lanes, x);
-        largest[p] = max(largest[p], x);
-      }
-    }
+
+  RunningSums() {
+    for (int p = 0; p < Packs; ++p) largest[p] = -std::numeric_limits<T>::infinity(), shift[p] = sum[p] = T(0);
+  }
+  // e holds exponents of all packs, column after column; `largest` has seen them.
+  void add_tile(const T* e, std::int64_t columns) {
     for (int p = 0; p < Packs; ++p) {
       const Pack<T> before = shift[p];
       shift[p] = select(largest[p] - largest[p] == T(0), largest[p], Pack<T>(0));
       sum[p] = select(sum[p] == T(0), sum[p], sum[p] * exp(before - shift[p]));
     }
-    for (std::int64_t j = 0; j < count; ++j) {
-      for (int p = 0; p < Packs; ++p) {
-        const Pack<T> x = load(e + (j * Packs + p) * lanes) - shift[p];
+    for (; columns > 0; --columns) {
+      for (int p = 0; p < Packs; ++p, e += kLanes<T>) {
+        const Pack<T> x = load(e) - shift[p];
         if (!exp_is_zero(x)) sum[p] += exp(x);
       }
     }
   }
-  for (int p = 0; p < Packs; ++p) store_part(out + p * lanes, log(sum[p]) + shift[p], p < Packs - 1 ? lanes : last);
+};
+
+// Rows side by side in a matrix whose columns are contiguous and `stride` apart; `last` counts those in the last pack.
+template <class T, int Packs>
+void log_sums_of_packs(const T* a, std::int64_t stride, const T* v, T scale, std::int64_t n, int last, T* out) {
+  constexpr int lanes = kLanes<T>;
+  constexpr std::int64_t tile = 64;
+  alignas(64) T e[tile * Packs * lanes];
+  RunningSums<T, Packs> running;
+  for (std::int64_t first = 0; first < n; first += tile) {
+    const std::int64_t columns = std::min(n - first, tile);
+    T* next = e;
+    for (std::int64_t j = first; j < first + columns; ++j) {
+      const T* from = a + j * stride;
+      for (int p = 0; p < Packs; ++p, from += lanes, next += lanes) {
+        const Pack<T> entries = p < Packs - 1 || last == lanes ? load(from) : load_part(from, last);
+        const Pack<T> x = fma(Pack<T>(scale), entries, Pack<T>(v[j]));
+        store(next, x);
+        running.largest[p] = max(running.largest[p], x);
+      }
+    }
+    running.add_tile(e, columns);
+  }
+  for (int p = 0; p < Packs; ++p)
+    store_part(out + p * lanes, log(running.sum[p]) + running.shift[p], p < Packs - 1 ? lanes : last);
 }
 
 // Rows whose entries lie in contiguous columns.
