@@ -41,7 +41,7 @@ std::optional<std::uint64_t> repeated_number(const Tensor& x) {
 
 class Simplifier {
  public:
-  explicit Simplifier(const Graph& graph) : source_(graph) {
+  explicit Simplifier(const Graph& graph) {
     for (NodeId id = 0; id < graph.size(); ++id) image_.push_back(rewrite(graph[id]));
     for (NodeId id : graph.inputs) result_.inputs.push_back(image_[at(id)]);
     for (NodeId id : graph.outputs) result_.outputs.push_back(image_[at(id)]);
@@ -160,7 +160,6 @@ class Simplifier {
     return -1;
   }
 
-  const Graph& source_;
   Graph result_;
   std::vector<NodeId> image_;      // the new node of every old one
   std::vector<IndexMap> maps_;     // of every new node
