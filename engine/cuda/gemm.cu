@@ -12,8 +12,8 @@ namespace brenier::BRENIER_CUDA_NAMESPACE {
 
 namespace {
 
-constexpr Gemm kAllGemms[] = {Gemm::Naive,     Gemm::Tiled,  Gemm::Vectorised,
-                              Gemm::WarpTiled, Gemm::Tf32x3, Gemm::TensorF64};
+constexpr Gemm kAllGemms[] = {Gemm::Naive,  Gemm::Tiled,       Gemm::Vectorised, Gemm::WarpTiled,
+                              Gemm::Tf32x3, Gemm::WgmmaTf32x3, Gemm::TensorF64};
 
 // Where one rung gives way to the next: by counting, not yet measured.
 constexpr std::int64_t kNaiveDepth = 4;        // few terms: writing C is the work
@@ -51,10 +51,18 @@ std::int64_t blocks_of(const GemmPlan& plan, const GemmShape& shape) {
   return ceil_div(shape.rows, rows) * ceil_div(shape.cols, cols) * shape.batches;
 }
 
+[[noreturn]] void refuse(Gemm rung) {
+  throw std::invalid_argument(
+      str("[matmul] ", name_of(rung), " needs a GPU of compute capability 9.0, and ", device_name(), " is none"));
+}
+
 const std::optional<Gemm>& requested_gemm() {
   static const std::optional<Gemm> requested = [] {
     const char* name = std::getenv("BRENIER_GEMM");
-    return name ? std::optional(gemm_named(name)) : std::nullopt;
+    if (!name) return std::optional<Gemm>();
+    const Gemm rung = gemm_named(name);
+    if (!runs_here(rung)) refuse(rung);
+    return std::optional(rung);
   }();
   return requested;
 }
@@ -79,6 +87,7 @@ void launch_rung(const GemmPlan& plan, const GemmArguments<T>& arguments, const 
   if (plan.rung == Gemm::Vectorised) return vectorised_gemm(arguments, grid);
   if constexpr (sizeof(T) == sizeof(float)) {
     if (plan.rung == Gemm::WarpTiled) return warp_tiled_gemm(arguments, grid, plan.large_tile);
+    if (plan.rung == Gemm::WgmmaTf32x3) return wgmma_tf32x3_gemm(arguments, grid);
     return tf32x3_gemm(arguments, grid);
   } else {
     return tensor_f64_gemm(arguments, grid);
@@ -101,21 +110,25 @@ void launch_products(const GemmPlan& plan, GemmArguments<T> arguments, int split
 std::span<const Gemm> all_gemms() { return kAllGemms; }
 
 const char* name_of(Gemm rung) {
-  constexpr const char* kNames[] = {"naive", "tiled", "vectorised", "warp-tiled", "tf32x3", "tensor-f64"};
+  constexpr const char* kNames[] = {"naive",  "tiled",        "vectorised", "warp-tiled",
+                                    "tf32x3", "wgmma-tf32x3", "tensor-f64"};
   return kNames[static_cast<int>(rung)];
 }
 
 Gemm gemm_named(std::string_view name) {
   for (Gemm rung : kAllGemms)
     if (name == name_of(rung)) return rung;
-  throw std::invalid_argument(
-      str("[matmul] BRENIER_GEMM must be naive, tiled, vectorised, warp-tiled, tf32x3 or tensor-f64, got ", name));
+  throw std::invalid_argument(str(
+      "[matmul] BRENIER_GEMM must be naive, tiled, vectorised, warp-tiled, tf32x3, wgmma-tf32x3 or tensor-f64, got ",
+      name));
 }
 
 bool computes(Gemm rung, DType dtype) {
-  if (rung == Gemm::WarpTiled || rung == Gemm::Tf32x3) return dtype == DType::Float32;
+  if (rung == Gemm::WarpTiled || rung == Gemm::Tf32x3 || rung == Gemm::WgmmaTf32x3) return dtype == DType::Float32;
   return dtype == DType::Float64 || (dtype == DType::Float32 && rung != Gemm::TensorF64);
 }
+
+bool runs_here(Gemm rung) { return rung != Gemm::WgmmaTf32x3 || (available() && has_warpgroups()); }
 
 Gemm best_gemm(const GemmShape& shape, DType dtype) {
   if (requested_gemm() && computes(*requested_gemm(), dtype)) return *requested_gemm();
@@ -147,6 +160,7 @@ template <class T>
 void gemm(const GemmPlan& plan, GemmArguments<T> arguments, T* scratch) {
   if (!computes(plan.rung, dtype_of<T>()))
     throw std::invalid_argument(str("[matmul] ", name_of(plan.rung), " has no ", dtype_of<T>(), " kernel"));
+  if (!runs_here(plan.rung)) refuse(plan.rung);
   const std::int64_t size = arguments.batches * arguments.rows * arguments.cols;
   const int splits = splits_of(plan, arguments.depth);
   if (size == 0) return;

@@ -17,15 +17,6 @@ namespace {
 // threads in each the registers would not suffice.
 constexpr int kRows = 128, kCols = 64, kThreads = 128, kStages = 3, kFragmentsM = 4, kFragmentsN = 4;
 
-template <int N>
-struct Split {
-  std::uint32_t big[N], small[N];
-  __device__ __forceinline__ void set(int i, float x) {
-    big[i] = to_tf32(x);
-    small[i] = to_tf32(x - __uint_as_float(big[i]));
-  }
-};
-
 using Sums = float[kFragmentsM][kFragmentsN][4];
 
 // One row of fragments, two at a time: products that depend on each other are kept apart, and registers are few.
@@ -80,9 +71,9 @@ __global__ void __launch_bounds__(kThreads, 3) tf32x3_kernel(GemmArguments<float
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int i0 = warp / 2 * 64, j0 = warp % 2 * 32;
   Sums sums = {};
-  for_fragment_tiles<kStages, TileA, TileB>(place, [&](const float* a_tile, const float* b_tile) {
-    add_products<TileA, TileB>(a_tile, b_tile, i0, j0, sums);
-  });
+  for_fragment_tiles<kStages, TileA, TileB>(
+      place, dynamic_shared<float>(),
+      [&](const float* a_tile, const float* b_tile) { add_products<TileA, TileB>(a_tile, b_tile, i0, j0, sums); });
   const Result result(p, place);
 #pragma unroll
   for (int i = 0; i < kFragmentsM; ++i) {
