@@ -6,7 +6,7 @@
 #include <limits>
 #include <optional>
 
-#include "engine/cuda/pack.h"
+#include "engine/cuda/epilogue.h"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
@@ -67,6 +67,8 @@ const std::optional<Gemm>& requested_gemm() {
   return requested;
 }
 
+bool has_epilogue(Gemm rung) { return rung == Gemm::WarpTiled || rung == Gemm::Tf32x3; }
+
 int splits_of(const GemmPlan& plan, std::int64_t depth) {
   return plan.split_depth == 0 ? 1 : static_cast<int>(ceil_div(depth, plan.split_depth));
 }
@@ -81,27 +83,29 @@ __global__ void add_splits(const T* copies, std::int64_t size, int splits, bool 
 }
 
 template <class T>
-void launch_rung(const GemmPlan& plan, const GemmArguments<T>& arguments, const GemmGrid& grid) {
+void launch_rung(const GemmPlan& plan, const GemmArguments<T>& arguments, const GemmGrid& grid,
+                 const Epilogue* epilogue) {
   if (plan.rung == Gemm::Naive) return naive_gemm(arguments, grid);
   if (plan.rung == Gemm::Tiled) return tiled_gemm(arguments, grid);
   if (plan.rung == Gemm::Vectorised) return vectorised_gemm(arguments, grid);
   if constexpr (sizeof(T) == sizeof(float)) {
-    if (plan.rung == Gemm::WarpTiled) return warp_tiled_gemm(arguments, grid, plan.large_tile);
+    if (plan.rung == Gemm::WarpTiled) return warp_tiled_gemm(arguments, grid, plan.large_tile, epilogue);
     if (plan.rung == Gemm::WgmmaTf32x3) return wgmma_tf32x3_gemm(arguments, grid);
-    return tf32x3_gemm(arguments, grid);
+    return tf32x3_gemm(arguments, grid, epilogue);
   } else {
     return tensor_f64_gemm(arguments, grid);
   }
 }
 
 template <class T>
-void launch_products(const GemmPlan& plan, GemmArguments<T> arguments, int splits) {
+void launch_products(const GemmPlan& plan, GemmArguments<T> arguments, int splits, const Epilogue* epilogue) {
   arguments.split_depth = splits > 1 ? static_cast<int>(plan.split_depth) : arguments.depth;
   const auto address = reinterpret_cast<std::uintptr_t>(arguments.c);
   arguments.vector_stores = arguments.cols % 4 == 0 && address % 16 == 0;
   for (std::int64_t first = 0; first < arguments.batches; first += kMostProducts) {
     arguments.first_batch = first;
-    launch_rung(plan, arguments, {static_cast<int>(std::min(kMostProducts, arguments.batches - first)), splits});
+    launch_rung(plan, arguments, {static_cast<int>(std::min(kMostProducts, arguments.batches - first)), splits},
+                epilogue);
   }
 }
 
@@ -157,22 +161,29 @@ std::size_t scratch_bytes(const GemmPlan& plan, const GemmShape& shape, DType dt
 }
 
 template <class T>
-void gemm(const GemmPlan& plan, GemmArguments<T> arguments, T* scratch) {
+void gemm(const GemmPlan& plan, GemmArguments<T> arguments, T* scratch, const FusedKernel* epilogue) {
   if (!computes(plan.rung, dtype_of<T>()))
     throw std::invalid_argument(str("[matmul] ", name_of(plan.rung), " has no ", dtype_of<T>(), " kernel"));
   if (!runs_here(plan.rung)) refuse(plan.rung);
   const std::int64_t size = arguments.batches * arguments.rows * arguments.cols;
   const int splits = splits_of(plan, arguments.depth);
   if (size == 0) return;
-  if (splits <= 1) return launch_products(plan, arguments, 1);
+  if (splits <= 1) {
+    const std::optional<Epilogue> follower =
+        epilogue && has_epilogue(plan.rung) ? as_epilogue(*epilogue) : std::nullopt;
+    launch_products(plan, arguments, 1, follower ? &*follower : nullptr);
+    if (epilogue && !follower) epilogue->run_range(0, size);
+    return;
+  }
   T* const c = std::exchange(arguments.c, scratch);
   const bool accumulate = std::exchange(arguments.accumulate, false);
-  launch_products(plan, arguments, splits);
+  launch_products(plan, arguments, splits, nullptr);
   const LaunchShape shape{.grid = {grid_for(size, 256)}, .block = {256}, .op = "matmul"};
   launch(shape, add_splits<T>, scratch, size, splits, accumulate, c);
+  if (epilogue) epilogue->run_range(0, size);
 }
 
-template void gemm(const GemmPlan&, GemmArguments<float>, float*);
-template void gemm(const GemmPlan&, GemmArguments<double>, double*);
+template void gemm(const GemmPlan&, GemmArguments<float>, float*, const FusedKernel*);
+template void gemm(const GemmPlan&, GemmArguments<double>, double*, const FusedKernel*);
 
 }  // namespace brenier::BRENIER_CUDA_NAMESPACE

@@ -14,6 +14,8 @@
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
+struct Epilogue;  // engine/cuda/epilogue.h
+
 enum class Gemm { Naive, Tiled, Vectorised, WarpTiled, Tf32x3, WgmmaTf32x3, TensorF64 };
 std::span<const Gemm> all_gemms();
 const char* name_of(Gemm rung);          // naive, tiled, vectorised, warp-tiled, tf32x3, wgmma-tf32x3, tensor-f64
@@ -66,9 +68,11 @@ Gemm best_gemm(const GemmShape& shape, DType dtype);
 GemmPlan plan_gemm(Gemm rung, const GemmShape& shape);
 std::size_t scratch_bytes(const GemmPlan& plan, const GemmShape& shape, DType dtype);
 
-// T is float or double. Throws std::invalid_argument if the rung does not compute it, or not on this GPU.
+// T is float or double. The epilogue, if there is one, is run on all of C: by the kernels of warp-tiled and tf32x3 on their
+// tiles, where that can be, or behind the product. Throws std::invalid_argument if the rung does not compute this type,
+// or not on this GPU.
 template <class T>
-void gemm(const GemmPlan& plan, GemmArguments<T> arguments, T* scratch);
+void gemm(const GemmPlan& plan, GemmArguments<T> arguments, T* scratch, const FusedKernel* epilogue = nullptr);
 
 // The rungs, in the file of the same name: C in blocks, `splits` for each tile of each product.
 struct GemmGrid {
@@ -80,8 +84,9 @@ template <class T>
 void tiled_gemm(const GemmArguments<T>& arguments, const GemmGrid& grid);
 template <class T>
 void vectorised_gemm(const GemmArguments<T>& arguments, const GemmGrid& grid);
-void warp_tiled_gemm(const GemmArguments<float>& arguments, const GemmGrid& grid, bool large_tile);
-void tf32x3_gemm(const GemmArguments<float>& arguments, const GemmGrid& grid);
+void warp_tiled_gemm(const GemmArguments<float>& arguments, const GemmGrid& grid, bool large_tile,
+                     const Epilogue* epilogue);
+void tf32x3_gemm(const GemmArguments<float>& arguments, const GemmGrid& grid, const Epilogue* epilogue);
 void wgmma_tf32x3_gemm(const GemmArguments<float>& arguments, const GemmGrid& grid);
 void tensor_f64_gemm(const GemmArguments<double>& arguments, const GemmGrid& grid);
 
