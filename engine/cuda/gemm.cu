@@ -67,7 +67,8 @@ const std::optional<Gemm>& requested_gemm() {
   return requested;
 }
 
-bool has_epilogue(Gemm rung) { return rung == Gemm::WarpTiled || rung == Gemm::Tf32x3; }
+// Whether there is a kernel that runs a group on its tiles.
+bool has_epilogue(Gemm rung, Along a) { return a == Along::Depth && (rung == Gemm::WarpTiled || rung == Gemm::Tf32x3); }
 
 int splits_of(const GemmPlan& plan, std::int64_t depth) {
   return plan.split_depth == 0 ? 1 : static_cast<int>(ceil_div(depth, plan.split_depth));
@@ -170,7 +171,7 @@ void gemm(const GemmPlan& plan, GemmArguments<T> arguments, T* scratch, const Fu
   if (size == 0) return;
   if (splits <= 1) {
     const std::optional<Epilogue> follower =
-        epilogue && has_epilogue(plan.rung) ? as_epilogue(*epilogue) : std::nullopt;
+        epilogue && has_epilogue(plan.rung, arguments.a.along) ? as_epilogue(*epilogue) : std::nullopt;
     launch_products(plan, arguments, 1, follower ? &*follower : nullptr);
     if (epilogue && !follower) epilogue->run_range(0, size);
     return;

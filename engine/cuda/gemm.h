@@ -69,7 +69,7 @@ GemmPlan plan_gemm(Gemm rung, const GemmShape& shape);
 std::size_t scratch_bytes(const GemmPlan& plan, const GemmShape& shape, DType dtype);
 
 // T is float or double. The epilogue, if there is one, is run on all of C: by the kernels of warp-tiled and tf32x3 on their
-// tiles, where that can be, or behind the product. Throws std::invalid_argument if the rung does not compute this type,
+// tiles, if A runs along the depth and the group is fit for it, or behind the product. Throws std::invalid_argument if the rung does not compute this type,
 // or not on this GPU.
 template <class T>
 void gemm(const GemmPlan& plan, GemmArguments<T> arguments, T* scratch, const FusedKernel* epilogue = nullptr);

@@ -96,7 +96,7 @@ void tf32x3_gemm(const GemmArguments<float>& p, const GemmGrid& grid, const Epil
     for_layouts(p.a.along, p.b.along, [&](auto a, auto b) {
       constexpr std::size_t tile_bytes = sizeof(float) * kStages * (Tile<a(), kRows>::kSize + Tile<b(), kCols>::kSize);
       shape.dynamic_shared = std::max(tile_bytes, slot_bytes);
-      launch(shape, tf32x3_kernel<a(), b(), Follower>, p, follower);
+      if constexpr (kExists<Follower, a()>) launch(shape, tf32x3_kernel<a(), b(), Follower>, p, follower);
     });
   });
 }

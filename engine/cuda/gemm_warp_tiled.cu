@@ -92,8 +92,9 @@ void launch_tile(const GemmArguments<float>& p, const GemmGrid& grid, const Epil
   LaunchShape shape = tile_launch(Tile::kRows, Tile::kCols, {p.rows, p.cols, p.depth}, grid, {threads});
   with_epilogue(epilogue, threads, [&]<class Follower>(const Follower& follower, std::size_t slot_bytes) {
     shape.dynamic_shared = slot_bytes;
-    for_layouts(p.a.along, p.b.along,
-                [&](auto a, auto b) { launch(shape, warp_tiled_kernel<Tile, a(), b(), Follower>, p, follower); });
+    for_layouts(p.a.along, p.b.along, [&](auto a, auto b) {
+      if constexpr (kExists<Follower, a()>) launch(shape, warp_tiled_kernel<Tile, a(), b(), Follower>, p, follower);
+    });
   });
 }
 

@@ -19,7 +19,7 @@ namespace brenier::BRENIER_CUDA_NAMESPACE {
 
 namespace {
 
-constexpr int kSide = 128, kDepth = 32, kThreads = 256, kStages = 4, kSteps = kDepth / 8;
+constexpr int kSide = 128, kDepth = 32, kThreads = 256, kStages = 3, kSteps = kDepth / 8;
 
 template <Along along>
 using Tile = FragmentTile<float, along, kSide, kThreads, kDepth>;
@@ -110,15 +110,15 @@ __device__ __forceinline__ void sum_products(const Place<float>& place, int row,
     read_fragments<TileA>(a_tiles + stage * TileA::kSize, row, next);
     fence_proxy_async();
   };
-  for (int i = 0; i < kStages - 1; ++i) load(place.begin + i * kDepth, i);
-  cp_async_wait<kStages - 2>();
+  for (int i = 0; i < kStages; ++i) load(place.begin + i * kDepth, i);
+  cp_async_wait<kStages - 1>();
   __syncthreads();
   split_stage(0, 0);
   int stage = 0, turn = 0;
   for (int term = place.begin; term < place.end; term += kDepth, stage = (stage + 1) % kStages, turn ^= 1) {
-    cp_async_wait<kStages - 3>();
+    cp_async_wait<kStages - 2>();
     __syncthreads();
-    load(term + (kStages - 1) * kDepth, (stage + kStages - 1) % kStages);
+    load(term + kStages * kDepth, stage);  // all of this tile has been read
 #pragma unroll
     for (int i = 0; i < 4 * kSteps; ++i) a[i / 4].set(i % 4, next[i / 4][i % 4]);
     float few[64];

@@ -15,6 +15,7 @@ struct Case {
   GemmPlan plan;
   std::int64_t batches, rows, cols, depth;
   bool accumulate = false;
+  Along a = Along::Depth;
 };
 
 // Tensors of a group over the product c: y = c + bias, softplus(y), its derivative, and c y + column; y is needed later.
@@ -26,7 +27,8 @@ struct Followed {
     Sampler sampler(7);
     const Shape shape{p.batches, p.rows, p.cols};
     const auto random = [&](const Shape& of) { return on_device(sampler.uniform(of, -1, 1, DType::Float32)); };
-    a = random({p.batches, p.rows, p.depth}), b = random({p.batches, p.depth, p.cols}), c = random(shape);
+    a = random(p.a == Along::Depth ? Shape{p.batches, p.rows, p.depth} : Shape{p.batches, p.depth, p.rows}),
+    b = random({p.batches, p.depth, p.cols}), c = random(shape);
     bias = random({p.cols}), column = random({p.rows, 1});
     for (Tensor* x : {&softplus, &sigmoid, &sum}) *x = Tensor::uninitialized(shape, DType::Float32, backend());
     group.shape = shape;
@@ -44,11 +46,11 @@ struct Followed {
   }
 
   void multiply(const Case& p, const FusedKernel* epilogue) {
-    const bool aligned = p.depth % 4 == 0;
+    const std::int64_t a_stride = p.a == Along::Depth ? p.depth : p.rows;
     GemmArguments<float> arguments{.rows = static_cast<int>(p.rows),
                                    .cols = static_cast<int>(p.cols),
                                    .depth = static_cast<int>(p.depth),
-                                   .a = {a.data<float>(), p.depth, Along::Depth, aligned},
+                                   .a = {a.data<float>(), a_stride, p.a, a_stride % 4 == 0},
                                    .b = {b.data<float>(), p.cols, Along::Side, p.cols % 4 == 0},
                                    .c = c.mutable_data<float>(),
                                    .accumulate = p.accumulate,
@@ -91,6 +93,7 @@ TEST_CASE("a group after a product has the bits of the group alone, in the kerne
     check({plan, 1, 70, 132, 20});
     check({plan, 2, 130, 68, 9});
     check({plan, 3, 20, 24, 16, true});
+    check({plan, 1, 40, 24, 16, false, Along::Side});
     check({plan, 1, 33, 35, 20});  // no whole vectors
     check({{plan.rung, plan.large_tile, 64}, 1, 20, 24, 200});
   }
