@@ -5,7 +5,7 @@
 // one launch of it) and runs it many times, on whatever memory the tensors of the operands then have.
 //
 // A group that reads the result of a matrix product element for element can be the epilogue of the product, which then
-// runs it on rows as soon as they are final, while they are in the cache.
+// runs it on rows, or on tiles, as soon as they are final, while they are in a cache.
 #pragma once
 
 #include <array>
@@ -36,7 +36,7 @@ struct FusedGroup {
   std::vector<const Tensor*> operands{};  // broadcast to the shape; row-major and of that shape where written
   std::vector<Operation> operations{};    // in an order in which they can be executed; each value is written once
   Value value_count = 0;
-  bool is_epilogue = false;  // will be run in ranges, by the matrix product whose result it reads
+  bool is_epilogue = false;  // will be run by the matrix product whose result it reads, in ranges or as a whole
 
   Value operand_count() const { return static_cast<Value>(operands.size()); }
   bool in_memory(Value value) const { return value >= 0 && value < operand_count(); }
@@ -54,7 +54,7 @@ class FusedKernel {
   virtual ~FusedKernel() = default;
   virtual void run() = 0;
   // Elements begin … end - 1 in row-major order. Several threads may run ranges apart from each other at a time. Only
-  // for backends that run groups as epilogues.
+  // for backends that run groups as epilogues; a device takes all elements and nothing less.
   virtual void run_range(std::int64_t, std::int64_t) const {
     throw std::invalid_argument("[fused group] this backend runs groups as a whole");
   }

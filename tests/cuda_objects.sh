@@ -2,8 +2,8 @@
 # Reads what nvcc made of the kernels, without a GPU. usage: cuda_objects.sh OBJECT...
 #
 # For the kernels that tests/cuda/hot_kernels.txt names, and for each architecture in the objects: no more stack than
-# the list allows, so that no register is spilled; the instructions that the kernel was written for; and a table of
-# registers, shared memory and occupancy. The occupancy is that of sm_90: 65,536 registers, handed out to warps by 256,
+# the list allows, so that no register is spilled; the instructions that the kernel was written for, and no more than
+# the list allows of those that make it wait; and a table of registers, shared memory and occupancy. The occupancy is that of sm_90: 65,536 registers, handed out to warps by 256,
 # 2,048 threads, 32 blocks and 228 KiB of shared memory, of which each block takes one KiB more than it asks for.
 #
 # Exit status 1 if something is not as listed or a line of the list names no kernel; 77 where there is no cuobjdump. It
@@ -23,7 +23,8 @@ if ! command -v "$cuobjdump" >/dev/null || ! command -v c++filt >/dev/null; then
 fi
 PATH=$(dirname "$cuobjdump"):$PATH  # cuobjdump starts nvdisasm
 
-# Lines of words: `usage ARCH KERNEL REGISTERS STACK SHARED` and `does ARCH KERNEL INSTRUCTION`, with mangled names.
+# Lines of words: `usage ARCH KERNEL REGISTERS STACK SHARED` and `does ARCH KERNEL INSTRUCTION TIMES`, with mangled
+# names.
 facts() {
   "$cuobjdump" --dump-resource-usage "$1" >"$scratch/usage"
   grep -qE "$listed" "$scratch/usage" || return 0  # to disassemble all would take a minute
@@ -39,8 +40,9 @@ facts() {
     $1 == "Function" { kernel = $3 }
     $1 ~ /^\/\*[0-9a-f]+\*\/$/ {
       name = $2 ~ /^@/ ? $3 : $2
-      if (!seen[arch, kernel, name]++) print "does", arch, kernel, name
-    }'
+      ++times[arch " " kernel " " name]
+    }
+    END { for (key in times) print "does", key, times[key] }'
 }
 
 scratch=$(mktemp -d)
@@ -60,6 +62,12 @@ awk -v list="$list" -v names="$scratch/names" '
     by_registers = int(65536 / (int((registers * 32 + 255) / 256) * 256 * warps))
     return smaller(smaller(32, int(2048 / threads)), smaller(by_registers, int(228 * 1024 / (shared + 1024))))
   }
+  # How often instructions occur that match a pattern, up to a dot or the end.
+  function times(key, pattern,   names, n, i, sum) {
+    n = split(does[key], names, " ")
+    for (i = 1; i <= n; ++i) if (names[i] ~ "^(" pattern ")([.]|$)") sum += count_of[key, names[i]]
+    return sum + 0
+  }
   # Without namespaces, the types of enumerators, and parameters.
   function short_name(name) {
     gsub(/\(anonymous namespace\)::|brenier::cuda::|_GLOBAL__N__[0-9a-zA-Z_]*::|^void /, "", name)
@@ -72,7 +80,7 @@ awk -v list="$list" -v names="$scratch/names" '
       if (line ~ /^ *(#|$)/) continue
       split(line, field, "|")
       pattern[++count] = trimmed(field[1]); threads[count] = trimmed(field[2]); dynamic[count] = trimmed(field[3])
-      stack[count] = trimmed(field[4]) + 0; needed[count] = trimmed(field[5])
+      stack[count] = trimmed(field[4]) + 0; needed[count] = trimmed(field[5]); only_on[count] = trimmed(field[6])
     }
   }
   {
@@ -80,7 +88,7 @@ awk -v list="$list" -v names="$scratch/names" '
     key = $2 SUBSEP short_name(name)
   }
   $1 == "usage" { registers[key] = $4; stack_of[key] = $5; shared[key] = $6 }
-  $1 == "does" { does[key] = does[key] " " $4 }
+  $1 == "does" { does[key] = does[key] " " $4; count_of[key, $4] = $5 }
   END {
     printf "%-52s %-7s %9s %7s %6s %8s %7s %10s\n", "kernel", "arch", "registers", "shared", "stack", "threads",
       "blocks", "occupancy"
@@ -88,7 +96,7 @@ awk -v list="$list" -v names="$scratch/names" '
       found = 0
       for (key in registers) {
         split(key, part, SUBSEP)
-        if (part[2] !~ pattern[i]) continue
+        if (part[2] !~ "^" pattern[i] || (only_on[i] != "" && part[1] != only_on[i])) continue
         ++found; ++checked
         name = part[2]
         # What sm_90 reports includes the KiB that each block takes for the system.
@@ -101,8 +109,12 @@ awk -v list="$list" -v names="$scratch/names" '
           complain(name " for " part[1] " has " stack_of[key] " bytes of stack, allowed are " stack[i])
         if (blocks == 0) complain(name " for " part[1] " does not fit a multiprocessor")
         n = split(needed[i], wanted, " ")
-        for (k = 1; k <= n; ++k)
-          if (does[key] " " !~ " " wanted[k] "[. ]") complain(name " for " part[1] " has no instruction " wanted[k])
+        for (k = 1; k <= n; ++k) {
+          split(wanted[k], item, "<=")
+          occurs = times(key, item[1])
+          if (item[2] == "" && !occurs) complain(name " for " part[1] " has no instruction " item[1])
+          if (item[2] != "" && occurs > item[2] + 0) complain(name " for " part[1] " has " occurs " times " item[1])
+        }
       }
       if (!found) complain("no kernel matches " pattern[i])
     }

@@ -71,6 +71,7 @@ struct Layer {
 void add_products(std::vector<GpuCase>& cases, const GemmProblem& problem) {
   for (const Gemm rung : cuda::all_gemms()) {
     if (!cuda::computes(rung, problem.dtype) || !worth_measuring(rung, problem.n)) continue;
+    if (cuda::available() && !cuda::runs_here(rung)) continue;
     cases.push_back({str("gemm/", problem.dtype == DType::Float32 ? "f32" : "f64", "/", problem.form, "/", problem.m,
                          "x", problem.n, "x", problem.k, "/", cuda::name_of(rung)),
                      [=] { return measure(rung, problem); }});

@@ -88,7 +88,8 @@ const Backend& backend() {
                                 .record = record,
                                 .fusible = fusible,
                                 .fused_limits = fused_limits(),
-                                .prepare = prepare_fused};
+                                .prepare = prepare_fused,
+                                .runs_epilogues = true};
   return instance;
 }
 

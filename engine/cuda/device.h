@@ -25,10 +25,10 @@ __device__ __forceinline__ S& shared_memory() {
   return block;
 }
 
-// The shared memory whose size the launch chose, up to 227 KiB, aligned to 16 bytes.
+// The shared memory whose size the launch chose, up to 227 KiB, aligned to 1024 bytes.
 template <class T>
 __device__ __forceinline__ T* dynamic_shared() {
-  extern __shared__ __align__(16) unsigned char brenier_dynamic_shared[];
+  extern __shared__ __align__(1024) unsigned char brenier_dynamic_shared[];
   return reinterpret_cast<T*>(brenier_dynamic_shared);
 }
 

@@ -1,5 +1,6 @@
 // Fused groups and single elementwise operations on the device: the host side of engine/cuda/fused_machine.h, which
 // lays out the operands for the machine and chooses how wide its vectors are.
+#include "engine/cuda/epilogue.h"
 #include "engine/cuda/fused_assembly.h"
 #include "engine/cuda/kernels.h"
 
@@ -36,13 +37,25 @@ class FusedLaunch : public FusedKernel {
     elements_ = element_count(group.shape);
   }
 
-  void run() override {
+  void run() override { run_range(0, elements_); }
+
+  // The whole group: a product whose kernel has no epilogue is followed by it.
+  void run_range(std::int64_t begin, std::int64_t end) const override {
+    if (begin != 0 || end != elements_) throw std::logic_error("[fused] groups run as a whole on this device");
     if (elements_ == 0) return;
-    for (std::size_t i = 0; i < operands_.size(); ++i) program_.address[i] = operands_[i]->address();
     for_any("fused", dtype_, [&](auto type) {
       using T = typename decltype(type)::type;
-      takes_vectors() ? launch_for<T, kVector>() : launch_for<T, 1>();
+      Ready ready = with_addresses();
+      ready.vectors ? launch_for<T, kVector>(ready.program) : launch_for<T, 1>(ready.program);
     });
+  }
+
+  std::optional<Epilogue> epilogue() const {
+    if (dtype_ != DType::Float32 || slot_count_ > kMostEpilogueSlots) return std::nullopt;
+    Ready ready = with_addresses();
+    if (!ready.vectors) return std::nullopt;
+    set_lengths(ready.program, kVector);
+    return Epilogue{ready.program, slot_count_};
   }
 
  private:
@@ -67,25 +80,31 @@ class FusedLaunch : public FusedKernel {
     if (program_.rank == 0) lengths_[program_.rank++] = 1;
   }
 
-  bool is_aligned(std::size_t operand) const {
-    constexpr std::size_t widest = 16;
-    const auto bytes = static_cast<std::int64_t>(size_of(dtype_));
-    bool aligned = reinterpret_cast<std::uintptr_t>(program_.address[operand]) % widest == 0;
-    for (int axis = 1; axis < program_.rank; ++axis)
-      aligned = aligned && program_.stride[operand][axis] * bytes % static_cast<std::int64_t>(widest) == 0;
-    return aligned;
+  // The program with the addresses that the operands have now, and whether it may take vectors.
+  struct Ready {
+    MachineProgram program;
+    bool vectors;
+  };
+  Ready with_addresses() const {
+    Ready ready{program_, lengths_[0] % kVector == 0};
+    MachineProgram& program = ready.program;
+    for (std::size_t i = 0; i < operands_.size(); ++i) {
+      program.address[i] = operands_[i]->address();
+      const bool vector = program.stride[i][0] == 1 && is_aligned(program, i);
+      program.access[i] = vector ? Access::Vector : program.stride[i][0] == 0 ? Access::Repeated : Access::Spaced;
+      ready.vectors = ready.vectors && (vector || !is_written(i));
+    }
+    if (!ready.vectors) std::fill_n(program.access, operands_.size(), Access::Vector);  // of one element
+    return ready;
   }
 
-  // Whether rows consist of whole vectors, and what is written is aligned; sets how operands are read.
-  bool takes_vectors() {
-    bool whole = lengths_[0] % kVector == 0;
-    for (std::size_t i = 0; i < operands_.size(); ++i) {
-      const bool vector = program_.stride[i][0] == 1 && is_aligned(i);
-      program_.access[i] = vector ? Access::Vector : program_.stride[i][0] == 0 ? Access::Repeated : Access::Spaced;
-      whole = whole && (vector || !is_written(i));
-    }
-    if (!whole) std::fill_n(program_.access, operands_.size(), Access::Vector);  // of one element
-    return whole;
+  bool is_aligned(const MachineProgram& program, std::size_t operand) const {
+    constexpr std::size_t widest = 16;
+    const auto bytes = static_cast<std::int64_t>(size_of(dtype_));
+    bool aligned = reinterpret_cast<std::uintptr_t>(program.address[operand]) % widest == 0;
+    for (int axis = 1; axis < program.rank; ++axis)
+      aligned = aligned && program.stride[operand][axis] * bytes % static_cast<std::int64_t>(widest) == 0;
+    return aligned;
   }
 
   bool is_written(std::size_t operand) const {
@@ -95,24 +114,27 @@ class FusedLaunch : public FusedKernel {
     return false;
   }
 
+  void set_lengths(MachineProgram& program, int width) const {
+    for (int axis = 0; axis < program.rank; ++axis)
+      program.length[axis] = static_cast<std::uint32_t>(axis == 0 ? lengths_[0] / width : lengths_[axis]);
+    program.vectors = elements_ / width;
+  }
+
   template <class T, int V>
-  void launch_for() {
-    for (int axis = 0; axis < program_.rank; ++axis)
-      program_.length[axis] = static_cast<std::uint32_t>(axis == 0 ? lengths_[0] / V : lengths_[axis]);
-    program_.vectors = elements_ / V;
-    const unsigned block = block_for(program_.vectors, kBlock);
-    const LaunchShape shape{.grid = {grid_for(program_.vectors, block)},
+  void launch_for(MachineProgram& program) const {
+    set_lengths(program, V);
+    const unsigned block = block_for(program.vectors, kBlock);
+    const LaunchShape shape{.grid = {grid_for(program.vectors, block)},
                             .block = {block},
                             .dynamic_shared = slot_count_ * block * sizeof(Pack<T, V>),
                             .op = op_};
-    program_.rank == 1 ? launch(shape, run_group<T, V, true>, program_)
-                       : launch(shape, run_group<T, V, false>, program_);
+    program.rank == 1 ? launch(shape, run_group<T, V, true>, program) : launch(shape, run_group<T, V, false>, program);
   }
 
   DType dtype_;
   std::vector<const Tensor*> operands_;
   const char* op_ = "fused group";
-  MachineProgram program_;
+  MachineProgram program_;            // without addresses
   std::int64_t lengths_[kMaxRank]{};  // of the merged axes, in elements
   std::int64_t elements_ = 0;
   std::size_t slot_count_ = 0;
@@ -124,7 +146,7 @@ void elementwise_kernel(const KernelCall& call) {
   check_inputs(name_of_operation(code), call, dtype);
   if (!fusible(backend(), code, dtype)) no_kernel(name_of_operation(code), dtype);
   FusedGroup group{.shape = call.output.shape(), .dtype = dtype};
-  group.operands.assign(call.inputs.begin(), call.inputs.end());
+  for (const Tensor* input : call.inputs) group.operands.push_back(input);
   group.operands.push_back(&call.output);
   FusedGroup::Operation operation{.code = code};
   for (std::size_t i = 0; i < call.inputs.size(); ++i) operation.inputs[i] = static_cast<FusedGroup::Value>(i);
@@ -157,6 +179,10 @@ bool fusible(const Backend&, OpCode code, DType dtype) {
 
 std::unique_ptr<FusedKernel> prepare_fused(const FusedGroup& group, const Backend&) {
   return std::make_unique<FusedLaunch>(group);
+}
+
+std::optional<Epilogue> as_epilogue(const FusedKernel& group) {
+  return static_cast<const FusedLaunch&>(group).epilogue();
 }
 
 FusedLimits fused_limits() { return {.operations = kMaxInstructions, .operands = kMaxOperands}; }

@@ -1,4 +1,4 @@
-// C = A B on the device: six kernels from the plain loop to the tensor cores, each to be had by name, and the choice
+// C = A B on the device: seven kernels from the plain loop to the tensor cores, each to be had by name, and the choice
 // among them. Host side.
 //
 // A kernel sees each factor as lines of memory. The axis of the sum is the depth; the other axis of a factor, the rows
@@ -14,11 +14,14 @@
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
-enum class Gemm { Naive, Tiled, Vectorised, WarpTiled, Tf32x3, TensorF64 };
+struct Epilogue;  // engine/cuda/epilogue.h
+
+enum class Gemm { Naive, Tiled, Vectorised, WarpTiled, Tf32x3, WgmmaTf32x3, TensorF64 };
 std::span<const Gemm> all_gemms();
-const char* name_of(Gemm rung);          // naive, tiled, vectorised, warp-tiled, tf32x3, tensor-f64
+const char* name_of(Gemm rung);          // naive, tiled, vectorised, warp-tiled, tf32x3, wgmma-tf32x3, tensor-f64
 Gemm gemm_named(std::string_view name);  // throws std::invalid_argument for other names
 bool computes(Gemm rung, DType dtype);
+bool runs_here(Gemm rung);  // wgmma-tf32x3 needs a GPU of compute capability 9.0
 
 enum class Along { Depth, Side };
 
@@ -60,14 +63,16 @@ struct GemmPlan {
 inline constexpr int kSplitStep = 32;
 
 // The rung for a product. The environment variable BRENIER_GEMM names another one, at first use, for all products whose
-// dtype it computes.
+// dtype it computes; std::invalid_argument if there is no such rung here.
 Gemm best_gemm(const GemmShape& shape, DType dtype);
 GemmPlan plan_gemm(Gemm rung, const GemmShape& shape);
 std::size_t scratch_bytes(const GemmPlan& plan, const GemmShape& shape, DType dtype);
 
-// T is float or double. Throws std::invalid_argument if the rung does not compute it.
+// T is float or double. The epilogue, if there is one, is run on all of C: by the kernels of warp-tiled and tf32x3 on their
+// tiles, if A runs along the depth and the group is fit for it, or behind the product. Throws std::invalid_argument if the rung does not compute this type,
+// or not on this GPU.
 template <class T>
-void gemm(const GemmPlan& plan, GemmArguments<T> arguments, T* scratch);
+void gemm(const GemmPlan& plan, GemmArguments<T> arguments, T* scratch, const FusedKernel* epilogue = nullptr);
 
 // The rungs, in the file of the same name: C in blocks, `splits` for each tile of each product.
 struct GemmGrid {
@@ -79,8 +84,10 @@ template <class T>
 void tiled_gemm(const GemmArguments<T>& arguments, const GemmGrid& grid);
 template <class T>
 void vectorised_gemm(const GemmArguments<T>& arguments, const GemmGrid& grid);
-void warp_tiled_gemm(const GemmArguments<float>& arguments, const GemmGrid& grid, bool large_tile);
-void tf32x3_gemm(const GemmArguments<float>& arguments, const GemmGrid& grid);
+void warp_tiled_gemm(const GemmArguments<float>& arguments, const GemmGrid& grid, bool large_tile,
+                     const Epilogue* epilogue);
+void tf32x3_gemm(const GemmArguments<float>& arguments, const GemmGrid& grid, const Epilogue* epilogue);
+void wgmma_tf32x3_gemm(const GemmArguments<float>& arguments, const GemmGrid& grid);
 void tensor_f64_gemm(const GemmArguments<double>& arguments, const GemmGrid& grid);
 
 inline LaunchShape tile_launch(int tile_rows, int tile_cols, const GemmShape& shape, const GemmGrid& grid,

@@ -39,9 +39,9 @@ __global__ void __launch_bounds__(kThreads) tensor_f64_kernel(GemmArguments<doub
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int i0 = warp / 2 * 32, j0 = warp % 2 * 32;
   Sums sums = {};
-  for_fragment_tiles<kStages, TileA, TileB>(place, [&](const double* a_tile, const double* b_tile) {
-    add_products<TileA, TileB>(a_tile, b_tile, i0, j0, sums);
-  });
+  for_fragment_tiles<kStages, TileA, TileB>(
+      place, dynamic_shared<double>(),
+      [&](const double* a_tile, const double* b_tile) { add_products<TileA, TileB>(a_tile, b_tile, i0, j0, sums); });
   const Result result(p, place);
 #pragma unroll
   for (int i = 0; i < kFragments; ++i) {

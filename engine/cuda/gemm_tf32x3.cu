@@ -7,7 +7,7 @@
 // round: Ootomo & Yokota, Recovering single precision accuracy from Tensor Cores while surpassing the FP32 theoretical
 // peak performance (2022). An infinity has no small part: products with one are NaN, as may be those with numbers above
 // 3.4e38 that round up to one.
-#include "engine/cuda/gemm_tiles.cuh"
+#include "engine/cuda/gemm_epilogue.cuh"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
@@ -16,15 +16,6 @@ namespace {
 // Four warps of 64 x 32 entries, in fragments of 16 x 8; three stages. Three blocks fit on a multiprocessor: with more
 // threads in each the registers would not suffice.
 constexpr int kRows = 128, kCols = 64, kThreads = 128, kStages = 3, kFragmentsM = 4, kFragmentsN = 4;
-
-template <int N>
-struct Split {
-  std::uint32_t big[N], small[N];
-  __device__ __forceinline__ void set(int i, float x) {
-    big[i] = to_tf32(x);
-    small[i] = to_tf32(x - __uint_as_float(big[i]));
-  }
-};
 
 using Sums = float[kFragmentsM][kFragmentsN][4];
 
@@ -72,17 +63,18 @@ __device__ __forceinline__ void add_products(const float* a_tile, const float* b
 template <Along along, int Side>
 using Tile = FragmentTile<float, along, Side, kThreads>;
 
-template <Along AlongA, Along AlongB>
-__global__ void __launch_bounds__(kThreads, 3) tf32x3_kernel(GemmArguments<float> p) {
+template <Along AlongA, Along AlongB, class Follower>
+__global__ void __launch_bounds__(kThreads, 3)
+    tf32x3_kernel(GemmArguments<float> p, const __grid_constant__ Follower epilogue) {
   using TileA = Tile<AlongA, kRows>;
   using TileB = Tile<AlongB, kCols>;
   const auto place = place_of_block<kRows, kCols>(p);
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int i0 = warp / 2 * 64, j0 = warp % 2 * 32;
   Sums sums = {};
-  for_fragment_tiles<kStages, TileA, TileB>(place, [&](const float* a_tile, const float* b_tile) {
-    add_products<TileA, TileB>(a_tile, b_tile, i0, j0, sums);
-  });
+  for_fragment_tiles<kStages, TileA, TileB>(
+      place, dynamic_shared<float>(),
+      [&](const float* a_tile, const float* b_tile) { add_products<TileA, TileB>(a_tile, b_tile, i0, j0, sums); });
   const Result result(p, place);
 #pragma unroll
   for (int i = 0; i < kFragmentsM; ++i) {
@@ -93,15 +85,19 @@ __global__ void __launch_bounds__(kThreads, 3) tf32x3_kernel(GemmArguments<float
         result.store(i0 + 16 * i + lane / 4 + e / 2 * 8, j0 + 8 * j + lane % 4 * 2 + e % 2, sums[i][j][e]);
     }
   }
+  run_epilogue<kRows, kCols>(epilogue, p, place);
 }
 
 }  // namespace
 
-void tf32x3_gemm(const GemmArguments<float>& p, const GemmGrid& grid) {
+void tf32x3_gemm(const GemmArguments<float>& p, const GemmGrid& grid, const Epilogue* epilogue) {
   LaunchShape shape = tile_launch(kRows, kCols, {p.rows, p.cols, p.depth}, grid, {kThreads});
-  for_layouts(p.a.along, p.b.along, [&](auto a, auto b) {
-    shape.dynamic_shared = sizeof(float) * kStages * (Tile<a(), kRows>::kSize + Tile<b(), kCols>::kSize);
-    launch(shape, tf32x3_kernel<a(), b()>, p);
+  with_epilogue(epilogue, kThreads, [&]<class Follower>(const Follower& follower, std::size_t slot_bytes) {
+    for_layouts(p.a.along, p.b.along, [&](auto a, auto b) {
+      constexpr std::size_t tile_bytes = sizeof(float) * kStages * (Tile<a(), kRows>::kSize + Tile<b(), kCols>::kSize);
+      shape.dynamic_shared = std::max(tile_bytes, slot_bytes);
+      if constexpr (kExists<Follower, a()>) launch(shape, tf32x3_kernel<a(), b(), Follower>, p, follower);
+    });
   });
 }
 

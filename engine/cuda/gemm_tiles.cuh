@@ -141,22 +141,23 @@ __device__ __forceinline__ void pipeline(int begin, int end, int step, const Loa
   }
 }
 
-// A tile in shared memory that runs along the same axis as in global memory, Side x 16, with lines padded so that the
+// A tile in shared memory that runs along the same axis as in global memory, Side x Depth, with lines padded so that the
 // fragments of a matrix instruction are read without bank conflicts: lanes (g, t) read (side g, depth t), and the banks
 // of g stride + t, or of t stride + g, must differ. For floats these are 20 = 4 * 5 and 8 mod 32, for doubles, which
 // are read by half a warp at a time, 4 mod 16.
-template <class T, Along along, int Side, int Threads>
+template <class T, Along along, int Side, int Threads, int Depth = 16>
 class FragmentTile {
  public:
-  static constexpr int kDepth = 16;
+  static constexpr int kDepth = Depth;
   static constexpr int kLines = along == Along::Depth ? Side : kDepth;
   static constexpr int kLength = along == Along::Depth ? kDepth : Side;
   static constexpr int kStride = kLength + (along == Along::Side && sizeof(T) == 4 ? 8 : 4);
   static constexpr int kSize = kLines * kStride;
 
-  static __device__ __forceinline__ T at(const T* tile, int side, int depth) {
-    return along == Along::Depth ? tile[side * kStride + depth] : tile[depth * kStride + side];
+  static __device__ __forceinline__ const T* place(const T* tile, int side, int depth) {
+    return tile + (along == Along::Depth ? side * kStride + depth : depth * kStride + side);
   }
+  static __device__ __forceinline__ T at(const T* tile, int side, int depth) { return *place(tile, side, depth); }
 
   // A thread's share of the copies: one chunk of every kLineStep-th line.
   __device__ __forceinline__ explicit FragmentTile(const Strip<T>& strip) : strip_(strip) {
@@ -187,10 +188,19 @@ class FragmentTile {
   int to_, sides_left_, depth_end_;
 };
 
-// A block's work on fragment tiles in dynamic shared memory: compute(a_tile, b_tile) for each pair of them.
+// A number in two parts of TF32, big and the rest.
+template <int N>
+struct Split {
+  std::uint32_t big[N], small[N];
+  __device__ __forceinline__ void set(int i, float x) {
+    big[i] = to_tf32(x);
+    small[i] = to_tf32(x - __uint_as_float(big[i]));
+  }
+};
+
+// A block's work on fragment tiles, Stages of each factor in shared memory: compute(a_tile, b_tile) for each pair of them.
 template <int Stages, class TileA, class TileB, class T, class Compute>
-__device__ __forceinline__ void for_fragment_tiles(const Place<T>& place, const Compute& compute) {
-  T* const a_tiles = dynamic_shared<T>();
+__device__ __forceinline__ void for_fragment_tiles(const Place<T>& place, T* a_tiles, const Compute& compute) {
   T* const b_tiles = a_tiles + Stages * TileA::kSize;
   const TileA a(place.a);
   const TileB b(place.b);

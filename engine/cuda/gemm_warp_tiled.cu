@@ -5,7 +5,7 @@
 // In shared memory both tiles run along their side, as the outer products want them. A factor that runs along the depth
 // is transposed by copies of 4 bytes: a warp takes 8 terms of 4 lines, whole sectors of 32 bytes in global memory, and
 // with lines 4 mod 32 numbers apart all of shared memory's banks.
-#include "engine/cuda/gemm_tiles.cuh"
+#include "engine/cuda/gemm_epilogue.cuh"
 
 namespace brenier::BRENIER_CUDA_NAMESPACE {
 
@@ -62,8 +62,9 @@ __device__ __forceinline__ void add_products(const typename Tile::Stage& stage, 
   }
 }
 
-template <class Tile, Along AlongA, Along AlongB>
-__global__ void __launch_bounds__(Tile::kThreads, 512 / Tile::kThreads) warp_tiled_kernel(GemmArguments<float> p) {
+template <class Tile, Along AlongA, Along AlongB, class Follower>
+__global__ void __launch_bounds__(Tile::kThreads, 512 / Tile::kThreads)
+    warp_tiled_kernel(GemmArguments<float> p, const __grid_constant__ Follower epilogue) {
   auto& stages = shared_memory<typename Tile::Stages>();
   const auto place = place_of_block<Tile::kRows, Tile::kCols>(p);
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
@@ -82,19 +83,25 @@ __global__ void __launch_bounds__(Tile::kThreads, 512 / Tile::kThreads) warp_til
 #pragma unroll
     for (int q = 0; q < Tile::kQuadsN; ++q) result.store4(i0 + i / 4 * 32 + i % 4, j0 + 16 * q, &sums[i][4 * q]);
   }
+  run_epilogue<Tile::kRows, Tile::kCols>(epilogue, p, place);
 }
 
 template <class Tile>
-void launch_tile(const GemmArguments<float>& p, const GemmGrid& grid) {
-  const LaunchShape shape =
-      tile_launch(Tile::kRows, Tile::kCols, {p.rows, p.cols, p.depth}, grid, {static_cast<unsigned>(Tile::kThreads)});
-  for_layouts(p.a.along, p.b.along, [&](auto a, auto b) { launch(shape, warp_tiled_kernel<Tile, a(), b()>, p); });
+void launch_tile(const GemmArguments<float>& p, const GemmGrid& grid, const Epilogue* epilogue) {
+  constexpr auto threads = static_cast<unsigned>(Tile::kThreads);
+  LaunchShape shape = tile_launch(Tile::kRows, Tile::kCols, {p.rows, p.cols, p.depth}, grid, {threads});
+  with_epilogue(epilogue, threads, [&]<class Follower>(const Follower& follower, std::size_t slot_bytes) {
+    shape.dynamic_shared = slot_bytes;
+    for_layouts(p.a.along, p.b.along, [&](auto a, auto b) {
+      if constexpr (kExists<Follower, a()>) launch(shape, warp_tiled_kernel<Tile, a(), b(), Follower>, p, follower);
+    });
+  });
 }
 
 }  // namespace
 
-void warp_tiled_gemm(const GemmArguments<float>& p, const GemmGrid& grid, bool large_tile) {
-  (large_tile ? launch_tile<LargeTile> : launch_tile<SmallTile>)(p, grid);
+void warp_tiled_gemm(const GemmArguments<float>& p, const GemmGrid& grid, bool large_tile, const Epilogue* epilogue) {
+  (large_tile ? launch_tile<LargeTile> : launch_tile<SmallTile>)(p, grid, epilogue);
 }
 
 }  // namespace brenier::BRENIER_CUDA_NAMESPACE

@@ -56,8 +56,9 @@ struct Walk {
     std::int64_t of[N];
   };
   // Where position `index` of the walk lies in each tensor.
-  __host__ __device__ Offsets offsets(std::int64_t index) const {
+  __device__ Offsets offsets(std::int64_t index) const {
     Offsets result{};
+#pragma unroll 1  // a division takes a hundred instructions
     for (int axis = rank - 1; axis > 0; --axis) {
       const std::int64_t i = index % length[axis];
       index /= length[axis];

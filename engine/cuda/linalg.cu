@@ -69,8 +69,7 @@ struct Substitution {
 struct CholeskySolve {
   template <class Team, class T>
   __device__ static void run(const Workspace<T>& w, const MatrixProblem& p) {
-    substitute<Team>(w.a, p.n, w.b, p.cols, Direction::Forward, false);
-    substitute<Team>(w.a.transposed(), p.n, w.b, p.cols, Direction::Backward, false);
+    substitute_twice<Team>(w.a, w.a.transposed(), p.n, w.b, p.cols, UnitDiagonal::None);
   }
 };
 struct LuFactor {
@@ -143,7 +142,7 @@ __device__ void write_matrices(const MatrixCall<T>& call, std::int64_t first, in
 }
 
 template <class Algorithm, class Team, class T>
-__global__ void __launch_bounds__(kBlock) run_on_matrices(const __grid_constant__ MatrixCall<T> call) {
+__global__ void __launch_bounds__(kBlock, 2) run_on_matrices(const __grid_constant__ MatrixCall<T> call) {
   for (std::int64_t first = std::int64_t{blockIdx.x} * call.teams; first < call.batches;
        first += std::int64_t{gridDim.x} * call.teams) {
     const std::int64_t left = call.batches - first;

@@ -81,9 +81,9 @@ void multiply(GemmShape shape, const Tensor& a, const Tensor& b, const KernelCal
                              .batches = shape.batches};
   const GemmPlan plan = plan_gemm(best_gemm(shape, dtype_of<T>()), shape);
   const std::size_t bytes = scratch_bytes(plan, shape, dtype_of<T>());
-  if (bytes == 0) return gemm<T>(plan, arguments, nullptr);
+  if (bytes == 0) return gemm<T>(plan, arguments, nullptr, call.epilogue);
   const Scratch scratch(bytes);
-  gemm(plan, arguments, scratch.data<T>());
+  gemm(plan, arguments, scratch.data<T>(), call.epilogue);
 }
 
 }  // namespace

@@ -93,17 +93,27 @@ __device__ void exchange_rows(const Entries<T>& factor, int n, const Entries<T>&
   Team::sync();
 }
 
+// b ← (lower triangle)⁻¹ b, then (upper triangle)⁻¹ b, of one piece of memory; one of the two may have a unit diagonal.
+enum class UnitDiagonal { None, Lower, Upper };
+template <class Team, class T>
+__device__ void substitute_twice(const Entries<T>& lower, const Entries<T>& upper, int n, const Entries<T>& b, int cols,
+                                 UnitDiagonal unit) {
+#pragma unroll 1  // one copy of the loops
+  for (int pass = 0; pass < 2; ++pass) {
+    const bool first = pass == 0;
+    const Entries<T> triangle{lower.data, first ? lower.row : upper.row, first ? lower.col : upper.col};
+    substitute<Team>(triangle, n, b, cols, first ? Direction::Forward : Direction::Backward,
+                     unit == (first ? UnitDiagonal::Lower : UnitDiagonal::Upper));
+  }
+}
+
 // b ← A⁻¹ b or A⁻ᵀ b from the result of lu().
 template <class Team, class T>
 __device__ void lu_solve(const Entries<T>& factor, int n, const Entries<T>& b, int cols, bool transposed) {
-  if (!transposed) {
-    exchange_rows<Team>(factor, n, b, cols, Direction::Forward);
-    substitute<Team>(factor, n, b, cols, Direction::Forward, true);
-    return substitute<Team>(factor, n, b, cols, Direction::Backward, false);
-  }
-  substitute<Team>(factor.transposed(), n, b, cols, Direction::Forward, false);
-  substitute<Team>(factor.transposed(), n, b, cols, Direction::Backward, true);
-  exchange_rows<Team>(factor, n, b, cols, Direction::Backward);
+  const Entries<T> triangles = transposed ? factor.transposed() : factor;
+  if (!transposed) exchange_rows<Team>(factor, n, b, cols, Direction::Forward);
+  substitute_twice<Team>(triangles, triangles, n, b, cols, transposed ? UnitDiagonal::Upper : UnitDiagonal::Lower);
+  if (transposed) exchange_rows<Team>(factor, n, b, cols, Direction::Backward);
 }
 
 // The rotation that makes entry (p, q) of a symmetric matrix zero.

@@ -96,7 +96,9 @@ void reduce_stages(const char* op, Stage stage, const typename R::In* x, typenam
   const Walk<1>&kept = stage.kept, &reduced = stage.reduced;
   const auto inner_stride = [](const Walk<1>& walk) { return std::abs(walk.stride[0][walk.rank - 1]); };
   const bool columns = stage.outputs > 1 && inner_stride(kept) < inner_stride(reduced);
-  if constexpr (std::is_same_v<typename R::In, typename R::Out>) {
+  // Packs for floating-point numbers alone, and rows for the pairs of argmax's later stages, of which there are few, however
+  // they lie: kernels that are not there need not be compiled.
+  if constexpr (std::is_same_v<typename R::In, typename R::Out> && std::is_floating_point_v<typename R::In>) {
     constexpr int width = kPackWidth<typename R::In>;
     const bool aligned = holds_packs<typename R::In, width>(x) && holds_packs<typename R::In, width>(out);
     if (columns && aligned && stage.outputs % width == 0 && keeps_packs(kept, reduced, width))
@@ -104,7 +106,9 @@ void reduce_stages(const char* op, Stage stage, const typename R::In* x, typenam
     if (!columns && aligned && stage.n >= width && keeps_packs(reduced, kept, width))
       return run_rows<R, width>(op, stage, x, out);
   }
-  columns ? run_columns<R, 1>(op, stage, x, out) : run_rows<R, 1>(op, stage, x, out);
+  if constexpr (std::is_arithmetic_v<typename R::In>)
+    if (columns) return run_columns<R, 1>(op, stage, x, out);
+  run_rows<R, 1>(op, stage, x, out);
 }
 
 Stage make_stage(const Tensor& x, const Axes& axes) {

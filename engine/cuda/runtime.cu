@@ -45,6 +45,7 @@ struct Device {
   unsigned* error_word = nullptr;       // on the device
   unsigned* error_word_copy = nullptr;  // pinned
   int multiprocessors = 0;
+  bool has_warpgroups = false;
   std::string name;
   bool capturing = false;
   std::unordered_map<const void*, std::size_t> shared_limits{};  // by kernel, where it is more than the plain limit
@@ -63,6 +64,7 @@ Device::Device() {
   cudaDeviceProp properties{};
   BRENIER_CUDA_CHECK("cuda", cudaGetDeviceProperties(&properties, 0));
   multiprocessors = properties.multiProcessorCount;
+  has_warpgroups = properties.major == 9 && properties.minor == 0;
   name = properties.name;
 }
 
@@ -122,6 +124,11 @@ std::string device_name() {
 int multiprocessors() {
   const Lock lock(mutex());
   return device().multiprocessors;
+}
+
+bool has_warpgroups() {
+  const Lock lock(mutex());
+  return device().has_warpgroups;
 }
 
 void* allocate(std::size_t bytes) {

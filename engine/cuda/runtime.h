@@ -22,6 +22,7 @@ namespace brenier::BRENIER_CUDA_NAMESPACE {
 bool available();
 std::string device_name();
 int multiprocessors();
+bool has_warpgroups();  // compute capability 9.0: the instructions of engine/cuda/wgmma.h
 
 class OutOfMemory : public std::bad_alloc {
  public:

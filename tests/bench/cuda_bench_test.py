@@ -42,6 +42,7 @@ class CudaBenchTest(unittest.TestCase):
         self.assertEqual(len(set(names)), len(names))
         for name in (
             "gemm/f32/nn/8192x8192x8192/tf32x3",
+            "gemm/f32/nn/8192x8192x8192/wgmma-tf32x3",
             "gemm/f32/nt/1024x256x43/warp-tiled",
             "gemm/f64/tn/512x512x1024/tensor-f64",
             "stream/64M/ten_operations",

@@ -98,7 +98,7 @@ void Block::begin_launch(const LaunchShape& shape) {
     if (i % 32 == 0) lane.warp->first = &lane;
   }
   shared_.clear();
-  shared_.emplace_back(nullptr, shape.dynamic_shared, 16);
+  shared_.emplace_back(nullptr, shape.dynamic_shared, 1024);
 }
 
 void Block::begin(Random& random) {
@@ -106,9 +106,14 @@ void Block::begin(Random& random) {
     lane.state = Lane::State::New;
     lane.copies.clear();
     lane.group_ends.clear();
+    lane.fenced = false;
   }
-  for (Warp& warp : warps_) warp.waiting = 0;
+  for (Warp& warp : warps_) {
+    warp.waiting = 0;
+    warp.products.clear();
+  }
   for (SharedBlock& block : shared_) block.poison();
+  async_view_.begin(shared_.front().data(), shared_.front().bytes());
   mixes_warps_ = random.below(2) == 0;
   start_order_ = draw_order(random);
   started_ = 0;
@@ -127,6 +132,16 @@ const std::vector<Lane*>& Block::draw_order(Random& random) {
     shuffle(order_.data() + begin, next - begin, random);
   }
   return order_;
+}
+
+const char* Block::publish_fenced() {
+  const auto fenced = [](const Lane& lane) { return lane.fenced; };
+  if (std::all_of(lanes_.begin(), lanes_.end(), fenced)) async_view_.publish();
+  for (Lane& lane : lanes_) lane.fenced = false;
+  for (std::size_t i = 0; i < warps_.size(); ++i)
+    if (warps_[i].products.started() != warps_[i / 4 * 4].products.started())
+      return "a wgmma that not all four warps of a warpgroup have executed";
+  return nullptr;
 }
 
 std::string Block::make_static(const void* key, std::size_t bytes, std::size_t alignment) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/cuda/host/fiber.h"
+#include "engine/cuda/host/matrix_unit.h"
 #include "engine/cuda/host/scheduler.h"
 
 namespace brenier::cuda_on_host::shim {
@@ -30,6 +31,7 @@ struct Warp {
   Lane* first = nullptr;
   unsigned existing = 0;  // bit by bit: the block has that lane
   unsigned waiting = 0;   // that lane waits in an operation of the warp
+  WarpProducts products{};
 };
 
 struct CopyLater {
@@ -48,6 +50,7 @@ struct Lane {
   unsigned in_warp = 0;
   Warp* warp = nullptr;
   Fiber* fiber = nullptr;
+  bool fenced = false;  // since the last barrier: what it wrote is for the asynchronous proxy
   // While it waits.
   const char* waits_at = "";
   int vote = 0;
@@ -94,6 +97,10 @@ class Block {
   // Of all threads: warp by warp, or mixed.
   const std::vector<Lane*>& draw_order(Random& random);
   bool mixes_warps() const { return mixes_warps_; }
+  AsyncView& async_view() { return async_view_; }
+  // At a barrier: if all threads have fenced their writes, the asynchronous proxy sees them from now on. Gives what is wrong
+  // with the matrix products of the warpgroups, or null.
+  const char* publish_fenced();
   bool has_new() const { return started_ < start_order_.size(); }
   Lane& take_new() { return *start_order_[started_++]; }
 
@@ -117,6 +124,7 @@ class Block {
   std::size_t started_ = 0;
   bool mixes_warps_ = false;
   std::vector<SharedBlock> shared_;
+  AsyncView async_view_;
 };
 
 }  // namespace brenier::cuda_on_host::shim

@@ -133,6 +133,7 @@ static inline int __syncthreads_or(int vote) {
   return brenier::cuda_on_host::shim::barrier("__syncthreads_or", vote != 0);
 }
 static inline void __threadfence() {}
+[[noreturn]] static inline void __trap() { brenier::cuda_on_host::shim::fail("__trap"); }
 
 static inline unsigned __ballot_sync(unsigned mask, int vote) {
   return brenier::cuda_on_host::shim::ballot("__ballot_sync", mask, vote != 0);

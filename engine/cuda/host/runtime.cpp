@@ -72,6 +72,7 @@ void check_error_word() {
 bool available() { return true; }
 std::string device_name() { return "host"; }
 int multiprocessors() { return 4; }
+bool has_warpgroups() { return true; }
 
 void* allocate(std::size_t bytes) {
   const Lock lock(mutex());

@@ -205,6 +205,7 @@ void Scheduler::release_block() {
     votes |= lane.vote;
   }
   waiting_in_block_ = 0;
+  if (const char* problem = block_.publish_fenced()) fail(problem);
   for (Lane* lane : block_.draw_order(random_)) {
     lane->vote = votes;
     lane->state = Lane::State::Ready;
@@ -272,6 +273,9 @@ void* static_shared(const void* key, std::size_t bytes, std::size_t alignment) {
   return scheduler().block().static_data(key);
 }
 void* dynamic_shared() { return scheduler().block().dynamic_data(); }
+AsyncView& async_view() { return scheduler().block().async_view(); }
+WarpProducts& warp_products() { return scheduler().running().warp->products; }
+void fence_proxy() { scheduler().running().fenced = true; }
 void copy_later(void* to, const void* from, unsigned bytes, bool valid) {
   const char* problem = scheduler().running().copy_later({to, from, bytes, valid});
   if (problem) fail(problem);

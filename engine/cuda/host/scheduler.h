@@ -48,6 +48,14 @@ void copy_later(void* to, const void* from, unsigned bytes, bool valid);
 void commit_copies();
 void wait_for_copies(unsigned groups_left);
 
+// What the asynchronous proxy has of the dynamic shared memory, and the matrix products of the running thread's warp that
+// are under way (matrix_unit.h). fence_proxy() says that what this thread has written is for the proxy.
+class AsyncView;
+class WarpProducts;
+AsyncView& async_view();
+WarpProducts& warp_products();
+void fence_proxy();
+
 // Ends the launch with a std::logic_error that names op, block and thread.
 [[noreturn]] void fail(std::string what);
 

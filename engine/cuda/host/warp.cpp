@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "engine/cuda/host/device.h"
+#include "engine/cuda/host/matrix_unit.h"
 
 namespace brenier::cuda_on_host {
 
@@ -22,9 +23,6 @@ struct Vote {
   }
 };
 
-// The number that a matrix unit reads from 32 bits: the sign, the exponent and 10 bits of the fraction.
-double tf32_value(std::uint32_t bits) { return std::bit_cast<float>(bits & 0xffffe000u); }
-
 struct ProductTf32 {
   const std::uint32_t* a;
   const std::uint32_t* b;
@@ -35,8 +33,8 @@ struct ProductTf32 {
     for (unsigned lane = 0; lane < 32; ++lane) {
       const auto& self = *static_cast<const ProductTf32*>(payloads[lane]);
       const unsigned g = lane / 4, t = lane % 4;
-      for (unsigned i = 0; i < 4; ++i) left[g + i % 2 * 8][t + i / 2 * 4] = tf32_value(self.a[i]);
-      for (unsigned i = 0; i < 2; ++i) right[t + i * 4][g] = tf32_value(self.b[i]);
+      for (unsigned i = 0; i < 4; ++i) left[g + i % 2 * 8][t + i / 2 * 4] = shim::tf32_value(self.a[i]);
+      for (unsigned i = 0; i < 2; ++i) right[t + i * 4][g] = shim::tf32_value(self.b[i]);
     }
     for (unsigned lane = 0; lane < 32; ++lane) {
       const auto& self = *static_cast<const ProductTf32*>(payloads[lane]);
