@@ -35,9 +35,6 @@ ScaledProducts SinkhornUpdate::products(const ScaledProducts& first) const {
   return copies_ ? first.exchanged() : products();
 }
 
-// log_matvec is fastest along contiguous columns: each direction works on the transpose of the other's products.
-void SinkhornUpdate::keep(const ScaledProducts& opposite) { kept_ = opposite.transposed(); }
-
 Tensor SinkhornUpdate::operator()(const Tensor& h, double epsilon) const {
   if (kept_.matrix.defined()) return kept_.soft_minimum(h, epsilon);
   return by_blocks(rows_, h, epsilon, [](const TensorFunction& f, const Tensor& rows) { return f({rows}); });

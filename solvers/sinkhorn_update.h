@@ -34,8 +34,8 @@ class SinkhornUpdate {
   ScaledProducts products() const { return products_of(rows_); }
   // The same, given those of the first of the pair.
   ScaledProducts products(const ScaledProducts& first) const;
-  // Keeps the products, given those of the opposite direction.
-  void keep(const ScaledProducts& opposite);
+  // Keeps its products.
+  void keep(const ScaledProducts& products) { kept_ = products; }
 
   Tensor operator()(const Tensor& h, double epsilon) const;
   // The same as a function of the rows, for derivatives.
