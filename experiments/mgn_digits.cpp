@@ -92,11 +92,12 @@ Tensor apply(const AffineMap& map, const Tensor& x) { return cast(map(cast(x, DT
 
 // The optimal linear map between Gaussian fits, with the ridge that suits the pictures kept aside.
 AffineMap linear_rival(const Part& source, const Part& target, double blur) {
-  const Tensor x = cast(source.training, DType::Float64), y = cast(target.training, DType::Float64);
+  const GaussianMoments from = fitted_gaussian(cast(source.training, DType::Float64));
+  const GaussianMoments to = fitted_gaussian(cast(target.training, DType::Float64));
   AffineMap best;
   double least = std::numeric_limits<double>::infinity();
   for (const double ridge : {0.01, 0.1, 1.0}) {
-    const AffineMap map = fitted_bures_map(x, y, ridge);
+    const AffineMap map = ridge_bures_map(from, to, ridge);
     const double score = sinkhorn_divergence(apply(map, source.validation), target.validation, {.blur = blur}).item();
     if (score < least) least = score, best = map;
   }

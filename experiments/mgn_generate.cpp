@@ -90,9 +90,9 @@ class Study {
         noise_(random_normal(key_of(run, 2), {settings.held_out, dim_}, run.dtype())),
         judge_{pictures_.held_out, pictures_.training, settings.fit.blur} {
     run.set_metadata("data", digits.name);
-    const Tensor training = cast(pictures_.training, DType::Float64);
-    mean_ = mean(training, {0});
-    root_ = on_cpu([](const Tensor& points) { return symmetric_sqrt(gaussian_fit(points).covariance); }, training);
+    const GaussianMoments fit = fitted_gaussian(cast(pictures_.training, DType::Float64));
+    mean_ = fit.mean;
+    root_ = on_cpu(symmetric_sqrt, fit.covariance);
   }
 
   // Linear maps, and what needs no map.

@@ -68,7 +68,7 @@ const std::optional<Gemm>& requested_gemm() {
 }
 
 // Whether there is a kernel that runs a group on its tiles.
-bool has_epilogue(Gemm rung, Along a) { return a == Along::Depth && (rung == Gemm::WarpTiled || rung == Gemm::Tf32x3); }
+bool has_epilogue(Gemm rung, Along a) { return takes_epilogue(a) && (rung == Gemm::WarpTiled || rung == Gemm::Tf32x3); }
 
 int splits_of(const GemmPlan& plan, std::int64_t depth) {
   return plan.split_depth == 0 ? 1 : static_cast<int>(ceil_div(depth, plan.split_depth));

@@ -24,6 +24,8 @@ bool computes(Gemm rung, DType dtype);
 bool runs_here(Gemm rung);  // wgmma-tf32x3 needs a GPU of compute capability 9.0
 
 enum class Along { Depth, Side };
+// Kernels with a group behind them are compiled for an A whose rows run along the depth, as rows of a batch do.
+constexpr bool takes_epilogue(Along a) { return a == Along::Depth; }
 
 // Entry (side i, depth p) is data[i stride + p] along the depth and data[p stride + i] along the side.
 template <class T>

@@ -28,9 +28,8 @@ __device__ __forceinline__ void run_epilogue(const MachineProgram& program, cons
   }
 }
 
-// Kernels with a group are compiled for an A whose rows run along the depth, as rows of a batch do.
 template <class Follower, Along along>
-inline constexpr bool kExists = std::is_same_v<Follower, NoEpilogue> || along == Along::Depth;
+inline constexpr bool kExists = std::is_same_v<Follower, NoEpilogue> || takes_epilogue(along);
 
 // Calls launch_with(epilogue, bytes of shared memory), where the first is NoEpilogue or a program.
 template <class Launch>

@@ -18,13 +18,16 @@ void start_at_pictures(ModularMgn<SoftMaximum>& model, const Tensor& pictures, c
   }
 }
 
-AffineMap fitted_bures_map(const Tensor& source, const Tensor& target, double ridge) {
-  const auto matrix = [ridge](const Tensor& x, const Tensor& y) {
-    const GaussianMoments from = gaussian_fit(x), to = gaussian_fit(y);
-    const Tensor added = ridge * eye(x.dim(1));
-    return bures_map(from.mean, from.covariance + added, to.mean, to.covariance + added).matrix;
+GaussianMoments fitted_gaussian(const Tensor& points) {
+  return {mean(points, {0}), on_cpu([](const Tensor& x) { return gaussian_fit(x).covariance; }, points)};
+}
+
+AffineMap ridge_bures_map(const GaussianMoments& source, const GaussianMoments& target, double ridge) {
+  const auto matrix = [&](const Tensor& from, const Tensor& to) {
+    const Tensor added = ridge * eye(from.dim(0)), anywhere = zeros({from.dim(0)});
+    return bures_map(anywhere, from + added, anywhere, to + added).matrix;
   };
-  return {on_cpu(matrix, source, target), mean(source, {0}), mean(target, {0})};
+  return {on_cpu(matrix, source.covariance, target.covariance), source.mean, target.mean};
 }
 
 }  // namespace brenier::experiments

@@ -40,9 +40,11 @@ void start_as_affine(Model& model, const Tensor& matrix, const Tensor& offset) {
   model.offset = cast(offset, dtype);
 }
 
-// The optimal linear map between Gaussians fitted to two clouds [n, d] and [m, d], float64. Pixels that never change make
-// covariances singular, so `ridge` is added to their diagonals. Computed on the CPU.
-AffineMap fitted_bures_map(const Tensor& source, const Tensor& target, double ridge);
+// gaussian_fit of points [n, d], float64, with the covariance computed on the CPU.
+GaussianMoments fitted_gaussian(const Tensor& points);
+// The optimal linear map between two such fits. Pixels that never change make covariances singular, so `ridge` is added to
+// their diagonals. Computed on the CPU.
+AffineMap ridge_bures_map(const GaussianMoments& source, const GaussianMoments& target, double ridge);
 
 // {"min_eigenvalue", "asymmetry", "monotonicity_violations"} in float64 at points [n, d]: the smallest eigenvalue of the
 // closed form of the Jacobian at the first `jacobians` of them, the asymmetry by products at 16 times as many, and pairs of

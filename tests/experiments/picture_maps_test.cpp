@@ -82,7 +82,7 @@ TEST_CASE("the certificate of a trained map counts pairs that turn back") {
 
 TEST_CASE("the Bures map between fitted Gaussians carries one mean and covariance to the other") {
   const Tensor x = normal(11, 40, 6), y = normal(12, 30, 6) * 2.0 + 1.0, added = 0.1 * eye(6);
-  const AffineMap map = fitted_bures_map(x, y, 0.1);
+  const AffineMap map = ridge_bures_map(fitted_gaussian(x), fitted_gaussian(y), 0.1);
   CHECK(mismatch(mean(map(x), {0}), mean(y, {0}), 1e-12) == "");
   const Tensor carried = matmul(matmul(map.matrix, gaussian_fit(x).covariance + added), map.matrix);
   CHECK(mismatch(carried, gaussian_fit(y).covariance + added, 1e-12) == "");
@@ -96,10 +96,12 @@ TEST_CASE("what networks start from is the same on every device, to the last bit
   const Tensor basis = symmetric_eigen(normal(13, 6, 6)).vectors, x = normal(14, 40, 6), y = normal(15, 30, 6);
   const Tensor matrix = matmul(basis * tensor({3, 3, 3, 1, 1, 0}), transpose(basis));
   const auto factor = gram_factor(matrix, 4).to_vector<double>();
-  const auto bures = fitted_bures_map(x, y, 0.1).matrix.to_vector<double>();
+  const auto bures = ridge_bures_map(fitted_gaussian(x), fitted_gaussian(y), 0.1).matrix.to_vector<double>();
   set_default_backend(*device);
   CHECK(gram_factor(matrix.to(*device), 4).to_vector<double>() == factor);
-  CHECK(fitted_bures_map(x.to(*device), y.to(*device), 0.1).matrix.to_vector<double>() == bures);
+  CHECK(
+      ridge_bures_map(fitted_gaussian(x.to(*device)), fitted_gaussian(y.to(*device)), 0.1).matrix.to_vector<double>() ==
+      bures);
   CHECK(&gram_factor(matrix.to(*device), 4).backend() == device);
 }
 
